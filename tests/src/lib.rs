@@ -1,1 +1,1 @@
-//! Placeholder
+//! Owns nothing: the end-to-end tests are the one binary `it`.

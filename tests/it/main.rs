@@ -1,0 +1,1 @@
+//! The end-to-end tests, one binary: each module is one kind of proof.
