@@ -77,6 +77,9 @@ pub struct PreparedTariff {
     pub components: Vec<PriceComponent>,
     /// Whether unit prices and totals may be negative.
     pub negative_prices: bool,
+    /// Whether a price depends on power or current, so that readings in between may change the
+    /// bill though no boundary lies between them.
+    pub power_dependent: bool,
 }
 
 /// What happened during a period, and who stopped the flow.
