@@ -1,0 +1,297 @@
+//! Owns the closed list of what can happen. Inputs are never stored: facts are.
+//! Must never hold words of one OCPP version.
+
+use std::sync::Arc;
+
+use crate::fact::command::{Intent, Priority};
+use crate::fact::metering::{Reading, Report};
+use crate::fact::network::{PluginInstalled, TariffPut, TokenPut};
+use crate::fact::station::{ConnectorStatus, Dialect, StationRegistered};
+use crate::fact::transaction::Quote;
+use crate::fact::{Actor, Call};
+use crate::ids::{CommandId, IdToken, StationId, TransactionId};
+use crate::pricing::{CutSession, Line, PriceError};
+use crate::subject::{Key, Row};
+use crate::units::Timestamp;
+
+/// All that can happen to a subject.
+#[derive(Clone, Debug)]
+pub enum Input {
+    /// A station said something on a connection.
+    Station {
+        /// Which station.
+        station: StationId,
+        /// Which connection of this process.
+        generation: u64,
+        /// Whom to answer; none for what asks for no answer.
+        call: Option<Call>,
+        /// What it said.
+        event: StationEvent,
+    },
+    /// An operator asks something.
+    Operator {
+        /// Who.
+        actor: Actor,
+        /// Whom to answer.
+        call: Option<Call>,
+        /// What.
+        request: Request,
+    },
+    /// A command's call came back.
+    Command {
+        /// Which station.
+        station: StationId,
+        /// The command.
+        command: CommandId,
+        /// How.
+        returned: CommandReturned,
+    },
+    /// A price came back.
+    Priced {
+        /// Which station.
+        station: StationId,
+        /// Which transaction.
+        transaction: TransactionId,
+        /// The price asked for.
+        attempt: u64,
+        /// The input that was priced and the plugin's lines, or why there are none.
+        result: Result<(CutSession, Vec<Line>), PriceError>,
+    },
+    /// `deadline` has come.
+    Deadline,
+    /// The process has just started.
+    Recovered,
+}
+
+/// What a station says, in three-tier words.
+#[derive(Clone, Debug)]
+pub enum StationEvent {
+    /// It connected and authenticated.
+    Connected {
+        /// What it speaks.
+        dialect: Dialect,
+        /// The process that holds the connection.
+        incarnation: u64,
+        /// The peer's address.
+        remote: Box<str>,
+        /// 0 to 3.
+        security_profile: u8,
+    },
+    /// Its connection ended.
+    Disconnected {
+        /// Why, for people.
+        reason: Box<str>,
+    },
+    /// BootNotification.
+    Booted {
+        /// As it came.
+        vendor: Box<str>,
+        /// As it came.
+        model: Box<str>,
+        /// As it came.
+        serial: Option<Box<str>>,
+        /// As it came.
+        firmware: Option<Box<str>>,
+        /// 2.x reason.
+        reason: Option<Box<str>>,
+    },
+    /// StatusNotification, or a NotifyEvent of AvailabilityState.
+    Status {
+        /// 0 is the station itself.
+        evse: u32,
+        /// Within the EVSE.
+        connector: u32,
+        /// What it is now.
+        status: ConnectorStatus,
+        /// By the station's clock, where it gave a time.
+        reported: Option<Timestamp>,
+        /// What is wrong with it.
+        error: Option<Box<str>>,
+    },
+    /// Authorize.
+    Authorize {
+        /// Which token.
+        token: IdToken,
+    },
+    /// A message about a transaction.
+    Transaction {
+        /// Which.
+        transaction: TransactionRef,
+        /// The message.
+        report: Report,
+        /// True where the answer has room for a cost.
+        wants_cost: bool,
+    },
+    /// Readings that name no transaction: attached by EVSE and time.
+    Readings {
+        /// 0 is the main meter.
+        evse: u32,
+        /// What was measured.
+        readings: Vec<Reading>,
+    },
+    /// Any other message: recorded as it came.
+    Other {
+        /// Its action.
+        action: Box<str>,
+        /// Its payload: JSON text.
+        payload: Box<str>,
+    },
+}
+
+/// How a message names its transaction.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TransactionRef {
+    /// 1.6 StartTransaction: we issue the id, the same for the same content.
+    Issue,
+    /// By id.
+    Known(TransactionId),
+}
+
+/// How a command's call came back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CommandReturned {
+    /// The station answered.
+    Answered {
+        /// JSON text.
+        response: Box<str>,
+        /// Its `status`, where it has one.
+        status: Option<Box<str>>,
+        /// The message id of the call.
+        message_id: Box<str>,
+    },
+    /// The station answered with a CALLERROR.
+    Refused {
+        /// Its code.
+        code: Box<str>,
+        /// Its description.
+        description: Box<str>,
+    },
+    /// No answer in time.
+    TimedOut,
+    /// The connection is gone.
+    Gone {
+        /// True when the call may have left.
+        may_have_left: bool,
+    },
+}
+
+/// What an operator asks.
+#[derive(Clone, Debug)]
+pub enum Request {
+    /// Make or change a station. Its `at` and `actor` are filled by `decide`.
+    RegisterStation(Box<StationRegistered>, Precondition),
+    /// Remove a station.
+    RemoveStation(StationId),
+    /// Make or change a token. Its `at`, `actor` and `version` are filled by `decide`.
+    PutToken(Box<TokenPut>, Precondition),
+    /// Remove a token.
+    RemoveToken(IdToken),
+    /// Make a new version of a tariff, prepared before. Its `at`, `actor` and `version` are
+    /// filled by `decide`.
+    PutTariff(Box<TariffPut>, Precondition),
+    /// A component stands in the plugin store.
+    InstallPlugin(Box<PluginInstalled>),
+    /// Send a command to a station.
+    Command {
+        /// Which station.
+        station: StationId,
+        /// What it means.
+        intent: Intent,
+        /// The action, in the station's version.
+        action: Box<str>,
+        /// JSON text, checked against the version's schema.
+        payload: Box<str>,
+        /// How urgent.
+        priority: Priority,
+        /// After this it is not sent any more.
+        until: Timestamp,
+        /// The caller's `Idempotency-Key`.
+        key: Option<Box<str>>,
+    },
+    /// Price a held session again, by another quote if it names one.
+    Reprice {
+        /// Which station.
+        station: StationId,
+        /// Which transaction.
+        transaction: TransactionId,
+        /// By what; the pinned quote where it names none.
+        quote: Option<Quote>,
+        /// The operator's reason.
+        reason: Box<str>,
+    },
+    /// Accept the proposal of a session under review, or give the session up.
+    Resolve {
+        /// Which station.
+        station: StationId,
+        /// Which transaction.
+        transaction: TransactionId,
+        /// True to bill the proposal, false to bill nothing.
+        accept: bool,
+        /// The operator's reason.
+        reason: Box<str>,
+    },
+}
+
+/// What must hold of the version that is there (`If-Match`, `If-None-Match`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Precondition {
+    /// Nothing.
+    #[default]
+    None,
+    /// It must not exist.
+    Absent,
+    /// It must be this version.
+    Version(u64),
+}
+
+/// What must be recalled before an input can be decided.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Needs {
+    /// Single rows.
+    pub keys: Vec<Key>,
+    /// All rows that begin so, at most 100 of each.
+    pub prefixes: Vec<Key>,
+}
+
+impl Needs {
+    /// True when nothing is needed: the usual case.
+    pub fn is_empty(&self) -> bool {
+        self.keys.is_empty() && self.prefixes.is_empty()
+    }
+}
+
+/// What was recalled: every key asked for, with its row if there is one, and the rows found under
+/// the prefixes.
+#[derive(Clone, Debug, Default)]
+pub struct Recalled {
+    /// In the order of the keys asked for, then of the rows found.
+    pub rows: Vec<(Key, Option<Row>)>,
+}
+
+impl Recalled {
+    /// The row of a key that was asked for or found.
+    pub fn get(&self, key: &Key) -> Option<&Row> {
+        self.rows.iter().find(|(k, _)| k == key).and_then(|(_, row)| row.as_ref())
+    }
+}
+
+/// A bill to make: pure work, for a worker thread.
+#[derive(Clone, Debug)]
+pub enum Work {
+    /// Cut the session and price it.
+    Price {
+        /// Whose.
+        subject: crate::subject::Subject,
+        /// Which station.
+        station: StationId,
+        /// Which transaction.
+        transaction: TransactionId,
+        /// To be answered with it.
+        attempt: u64,
+        /// What to cut.
+        session: Arc<crate::pricing::MeteredSession>,
+        /// Plugin, configuration and boundaries.
+        tariff: Arc<TariffPut>,
+    },
+}
+

@@ -1,0 +1,191 @@
+//! Owns what the world may read: the bodies of rows. They are derived from facts and made again
+//! from the log when missing. Must never be read by `apply`.
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::fact::FactError;
+use crate::fact::command::{CommandOutcome, CommandWanted};
+use crate::fact::network::{PluginInstalled, TariffPut, TokenPut};
+use crate::fact::station::{
+    ConnectorStatus, StationBooted, StationConnected, StationRegistered,
+};
+use crate::fact::transaction::{CdrSealed, Finding, HeldFor, Proposal, Quote, TransactionRecord};
+use crate::ids::{CommandId, IdToken, SessionId, StationId, TransactionId, VisitId};
+use crate::pricing::bill::Totals;
+use crate::subject::Row;
+use crate::units::{Energy, Power, Timestamp};
+
+/// A row's body: CBOR with field names.
+pub trait RowBody: Serialize + DeserializeOwned {
+    /// As stored.
+    fn to_row(&self) -> Row {
+        Row(minicbor_serde::to_vec(self).unwrap_or_default())
+    }
+
+    /// From what is stored.
+    ///
+    /// # Errors
+    /// The row is not of this type.
+    fn from_row(row: &Row) -> Result<Self, FactError> {
+        minicbor_serde::from_slice(&row.0).map_err(|error| FactError {
+            name: std::any::type_name::<Self>().into(),
+            reason: error.to_string(),
+        })
+    }
+}
+
+macro_rules! wrapping_rows {
+    ($($(#[$doc:meta])* $name:ident { $field:ident: $body:ty })*) => {
+        $($(#[$doc])*
+        #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+        pub struct $name {
+            /// The fact that made it.
+            pub $field: $body,
+        }
+
+        impl RowBody for $name {}
+
+        impl From<$body> for $name {
+            fn from($field: $body) -> Self {
+                Self { $field }
+            }
+        })*
+    };
+}
+
+wrapping_rows! {
+    /// A token.
+    Token { put: TokenPut }
+    /// A version of a tariff.
+    Tariff { put: TariffPut }
+    /// A plugin.
+    Plugin { installed: PluginInstalled }
+    /// A CDR.
+    Cdr { sealed: CdrSealed }
+    /// The whole of a transaction.
+    Transaction { record: TransactionRecord }
+    /// Which transaction a 1.6 start made.
+    Start { transaction: TransactionId }
+    /// Which command an idempotency key made.
+    Idempotency { command: CommandId }
+    /// An open session of a token: where it is.
+    Live { at: (StationId, TransactionId) }
+}
+
+/// A command and how it went.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Command {
+    /// As it was wanted.
+    pub wanted: CommandWanted,
+    /// When it was sent.
+    pub sent: Option<Timestamp>,
+    /// How it ended.
+    pub outcome: Option<CommandOutcome>,
+    /// Whether its effect was seen.
+    pub effect: Option<bool>,
+}
+
+impl RowBody for Command {}
+
+/// A station.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Station {
+    /// Its identity.
+    pub station: StationId,
+    /// How it is registered; none for one that was let in without.
+    pub registered: Option<StationRegistered>,
+    /// 1, then one more with each change of the registration.
+    pub version: u64,
+    /// True once it was removed.
+    pub removed: bool,
+    /// Its connection, while it has one.
+    pub connected: Option<StationConnected>,
+    /// When it was last connected or disconnected.
+    pub changed: Timestamp,
+    /// Its last boot.
+    pub booted: Option<StationBooted>,
+    /// Its connectors: EVSE, connector, status, since when by its clock, error.
+    pub connectors: Vec<Connector>,
+}
+
+impl RowBody for Station {}
+
+/// A connector as last reported.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Connector {
+    /// 0 is the station itself.
+    pub evse: u32,
+    /// Within the EVSE.
+    pub connector: u32,
+    /// What it is.
+    pub status: ConnectorStatus,
+    /// Since when, by the station's clock.
+    pub since: Timestamp,
+    /// What is wrong with it.
+    pub error: Option<Box<str>>,
+}
+
+/// Where a session stands (DESIGN section 5).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SessionState {
+    /// It runs.
+    Open,
+    /// Its total is known and provisional.
+    Ended,
+    /// Its CDR is sealed.
+    Billed,
+    /// For review, or unpriced.
+    Held,
+    /// Given up by an operator.
+    Void,
+}
+
+/// A session, as the world may read it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Session {
+    /// Its id.
+    pub session: SessionId,
+    /// Its visit.
+    pub visit: VisitId,
+    /// Where.
+    pub station: StationId,
+    /// Its transaction.
+    pub transaction: TransactionId,
+    /// Where.
+    pub evse: Option<u32>,
+    /// Where.
+    pub connector: Option<u32>,
+    /// Who charges.
+    pub token: Option<IdToken>,
+    /// Where it stands.
+    pub state: SessionState,
+    /// First instant.
+    pub start: Timestamp,
+    /// First instant after, once it ended.
+    pub end: Option<Timestamp>,
+    /// Delivered so far.
+    pub energy: Energy,
+    /// The last power reported.
+    pub power: Option<Power>,
+    /// The last state of charge reported, in thousandths of a percent.
+    pub state_of_charge: Option<i64>,
+    /// Why it stopped.
+    pub stopped_reason: Option<Box<str>>,
+    /// What it is priced by.
+    pub quote: Option<Quote>,
+    /// The cost so far, or the bill.
+    pub cost: Option<Totals>,
+    /// Why it is held.
+    pub held: Option<HeldFor>,
+    /// What may be accepted.
+    pub proposal: Option<Proposal>,
+    /// What was found after sealing.
+    pub review: Vec<Finding>,
+    /// When something about it was last recorded.
+    pub updated: Timestamp,
+}
+
+impl RowBody for Session {}
+

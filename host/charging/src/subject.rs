@@ -1,0 +1,162 @@
+//! Owns what inputs and facts are about, and where rows stand.
+//! Must never say what a row holds.
+
+use std::fmt;
+
+use crate::ids::{CdrId, CommandId, IdToken, SessionId, SiteId, StationId, TariffId, TransactionId};
+
+/// What an input or a fact is about: the unit of order, of snapshots and of sharding.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Subject {
+    /// What is not of one site: tokens, tariffs, plugins.
+    Network,
+    /// A site with its stations.
+    Site(SiteId),
+    /// A station without a site: a site of its own.
+    Station(StationId),
+}
+
+impl Subject {
+    /// Reads what `Display` writes.
+    pub fn parse(text: &str) -> Option<Self> {
+        match text.split_once(':') {
+            None => (text == "network").then_some(Self::Network),
+            Some(("site", id)) => Some(Self::Site(id.into())),
+            Some(("station", id)) => Some(Self::Station(id.into())),
+            Some(_) => None,
+        }
+    }
+
+    /// Its shard, of 64: FNV-1a of its text, fixed for ever.
+    pub fn shard(&self) -> u8 {
+        let mut hash = 0xCBF2_9CE4_8422_2325_u64;
+        for byte in self.to_string().bytes() {
+            hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01B3);
+        }
+        ((hash ^ (hash >> 32)) % 64) as u8
+    }
+}
+
+impl fmt::Display for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Network => f.write_str("network"),
+            Self::Site(id) => write!(f, "site:{id}"),
+            Self::Station(id) => write!(f, "station:{id}"),
+        }
+    }
+}
+
+/// A kind of row. The numbers are stored: never change one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub enum Table {
+    /// A station.
+    Station = 1,
+    /// A token.
+    Token = 2,
+    /// A version of a tariff.
+    Tariff = 3,
+    /// The whole of a transaction.
+    Transaction = 4,
+    /// Which transaction a 1.6 start made.
+    Start = 5,
+    /// A session, as the world may read it.
+    Session = 6,
+    /// A CDR.
+    Cdr = 7,
+    /// Which sessions of a token are open.
+    Live = 8,
+    /// A command.
+    Command = 9,
+    /// Which command an idempotency key made.
+    Idempotency = 10,
+    /// A plugin.
+    Plugin = 11,
+    /// Which CDRs a session has.
+    SessionCdr = 12,
+}
+
+/// Where a row stands: a table, and parts that order and prefix it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Key {
+    /// The table.
+    pub table: Table,
+    /// The parts joined by a zero byte, which no part may hold.
+    pub path: String,
+}
+
+impl Key {
+    fn new(table: Table, parts: &[&str]) -> Self {
+        Self { table, path: parts.join("\0") }
+    }
+
+    /// A station's row.
+    pub fn station(station: &StationId) -> Self {
+        Self::new(Table::Station, &[station.as_str()])
+    }
+
+    /// A token's row.
+    pub fn token(token: &IdToken) -> Self {
+        Self::new(Table::Token, &[token.value(), token.kind_name()])
+    }
+
+    /// A tariff version's row; versions in order.
+    pub fn tariff(tariff: &TariffId, version: u64) -> Self {
+        Self::new(Table::Tariff, &[tariff.as_str(), &format!("{version:010}")])
+    }
+
+    /// A transaction's row.
+    pub fn transaction(station: &StationId, transaction: &TransactionId) -> Self {
+        Self::new(Table::Transaction, &[station.as_str(), transaction.as_str()])
+    }
+
+    /// The row of a 1.6 start's content.
+    pub fn start(station: &StationId, content: &str) -> Self {
+        Self::new(Table::Start, &[station.as_str(), content])
+    }
+
+    /// A session's row.
+    pub fn session(session: SessionId) -> Self {
+        Self::new(Table::Session, &[&session.to_string()])
+    }
+
+    /// A CDR's row.
+    pub fn cdr(cdr: CdrId) -> Self {
+        Self::new(Table::Cdr, &[&cdr.to_string()])
+    }
+
+    /// The row of a CDR under its session.
+    pub fn session_cdr(session: SessionId, cdr: CdrId) -> Self {
+        Self::new(Table::SessionCdr, &[&session.to_string(), &cdr.to_string()])
+    }
+
+    /// The row of an open session under its token.
+    pub fn live(token: &IdToken, session: SessionId) -> Self {
+        Self::new(Table::Live, &[token.value(), token.kind_name(), &session.to_string()])
+    }
+
+    /// All open sessions of a token.
+    pub fn live_prefix(token: &IdToken) -> Self {
+        Self::new(Table::Live, &[token.value(), token.kind_name(), ""])
+    }
+
+    /// A command's row.
+    pub fn command(command: CommandId) -> Self {
+        Self::new(Table::Command, &[&command.to_string()])
+    }
+
+    /// The row of an idempotency key.
+    pub fn idempotency(station: &StationId, key: &str) -> Self {
+        Self::new(Table::Idempotency, &[station.as_str(), key])
+    }
+
+    /// A plugin's row.
+    pub fn plugin(name: &str) -> Self {
+        Self::new(Table::Plugin, &[name])
+    }
+}
+
+/// A row's body: CBOR of one of `row`'s types.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Row(pub Vec<u8>);

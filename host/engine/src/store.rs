@@ -1,0 +1,114 @@
+//! Owns the contract of a store: what the engine commits and what others may read. The contract
+//! belongs to its user; the backends are in `busbar-store`.
+
+use std::fmt;
+use std::sync::Arc;
+
+use busbar_charging::fact::Fact;
+use busbar_charging::subject::{Key, Row, Subject};
+use busbar_charging::units::Timestamp;
+
+/// Where a fact stands: its shard, and its number within the shard. Opaque to clients.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Position {
+    /// Of 64.
+    pub shard: u8,
+    /// From 1, without gaps.
+    pub sequence: u64,
+}
+
+/// A subject's state at a position, as the facts that make it again. Written behind, and never
+/// on disk before all rows up to its position.
+#[derive(Clone, Debug)]
+pub struct Snapshot {
+    /// Whose.
+    pub subject: Subject,
+    /// The last fact of its shard that it takes into account.
+    pub position: Position,
+    /// When it was made.
+    pub at: Timestamp,
+    /// In order.
+    pub facts: Vec<Fact>,
+}
+
+/// What is made durable in one step.
+#[derive(Clone, Debug, Default)]
+pub struct Batch {
+    /// In the order of decision.
+    pub facts: Vec<(Position, Subject, Fact)>,
+    /// In the order of decision: the last of a key stands.
+    pub rows: Vec<(Key, Option<Row>)>,
+    /// At most one for each subject.
+    pub snapshots: Vec<Snapshot>,
+}
+
+/// Why a commit or a read failed. After a failed commit the store is not used again.
+#[derive(Debug)]
+pub enum StoreError {
+    /// The disk is full: the store opens again when there is space.
+    Full(String),
+    /// What is on disk is damaged: where, and how to restore.
+    Damaged(String),
+    /// Anything else.
+    Failed(String),
+}
+
+impl fmt::Display for StoreError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Full(what) => write!(f, "the disk is full: {what}"),
+            Self::Damaged(what) => write!(f, "the store is damaged: {what}"),
+            Self::Failed(what) => write!(f, "the store failed: {what}"),
+        }
+    }
+}
+
+impl std::error::Error for StoreError {}
+
+/// A range of rows, in the order of their keys.
+#[derive(Clone, Debug)]
+pub struct Range {
+    /// All keys of this table that begin with this path.
+    pub prefix: Key,
+    /// Only keys after this path (before it, when `reverse`).
+    pub after: Option<String>,
+    /// Newest keys first.
+    pub reverse: bool,
+    /// At most so many.
+    pub limit: usize,
+}
+
+/// Reads rows. Sees every commit that has returned.
+pub trait Reader: Send + Sync {
+    /// The row of a key.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    fn get(&self, key: &Key) -> Result<Option<Row>, StoreError>;
+
+    /// The rows of a range.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    fn page(&self, range: &Range) -> Result<Vec<(Key, Row)>, StoreError>;
+}
+
+/// Makes batches durable. One thread commits; any number read.
+pub trait Store: Send {
+    /// When it returns, the facts are durable and the rows readable by every `Reader`.
+    ///
+    /// # Errors
+    /// The batch may or may not be durable: the store must be opened again.
+    fn commit(&mut self, batch: &Batch) -> Result<(), StoreError>;
+
+    /// A reader of this store.
+    fn reader(&self) -> Arc<dyn Reader>;
+}
+
+/// What a store held when it was opened: what an engine starts from.
+pub struct Restored {
+    /// The newest snapshot of each subject.
+    pub snapshots: Vec<Snapshot>,
+    /// All facts after the oldest position that a snapshot needs, in the order of decision.
+    pub facts: Vec<(Position, Subject, Fact)>,
+}
