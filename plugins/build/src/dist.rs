@@ -1,0 +1,81 @@
+//! Owns `plugins/dist`: one folder for each plugin, with `plugin.toml` and `plugin.wasm`.
+
+use std::path::{Path, PathBuf};
+
+use crate::Failure;
+
+/// A built plugin.
+pub(crate) struct Plugin {
+    pub(crate) name: String,
+    pub(crate) version: String,
+    pub(crate) description: String,
+    pub(crate) licence: String,
+    pub(crate) world: String,
+    pub(crate) wit: String,
+    pub(crate) wasm: Vec<u8>,
+}
+
+/// The folder of built plugins.
+pub(crate) fn folder(root: &Path) -> PathBuf {
+    root.join("plugins/dist")
+}
+
+/// Writes a plugin's folder.
+///
+/// # Errors
+/// When a file cannot be written.
+pub(crate) fn write(dist: &Path, plugin: &Plugin) -> Result<(), Failure> {
+    let folder = dist.join(&plugin.name);
+    std::fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+    for (name, bytes) in files(plugin) {
+        let file = folder.join(name);
+        std::fs::write(&file, bytes).map_err(|error| format!("{}: {error}", file.display()))?;
+    }
+    Ok(())
+}
+
+/// Compares the built plugins with what stands in the folder.
+///
+/// # Errors
+/// When a byte differs, a file is missing, or a plugin stands there that is not built.
+pub(crate) fn compare(dist: &Path, plugins: &[Plugin]) -> Result<(), Failure> {
+    for plugin in plugins {
+        for (name, bytes) in files(plugin) {
+            let file = dist.join(&plugin.name).join(name);
+            let stands =
+                std::fs::read(&file).map_err(|error| format!("{}: {error}", file.display()))?;
+            if stands != bytes {
+                let at = stands.iter().zip(&bytes).position(|(stands, built)| stands != built);
+                return Err(format!(
+                    "{}: {} bytes stand there, {} were built, first difference at {}",
+                    file.display(),
+                    stands.len(),
+                    bytes.len(),
+                    at.unwrap_or(stands.len().min(bytes.len())),
+                ));
+            }
+        }
+    }
+    let entries = std::fs::read_dir(dist).map_err(|error| format!("{}: {error}", dist.display()))?;
+    let mut names = entries.flatten().map(|entry| entry.file_name());
+    match names.find(|name| !plugins.iter().any(|plugin| *name == *plugin.name)) {
+        Some(name) => Err(format!("{}/{}: nothing builds it", dist.display(), name.display())),
+        None => Ok(()),
+    }
+}
+
+fn files(plugin: &Plugin) -> [(&'static str, Vec<u8>); 2] {
+    let mut manifest = String::from("# Written by build-plugins from the plugin's Cargo.toml.\n");
+    for (key, value) in [
+        ("name", &plugin.name),
+        ("version", &plugin.version),
+        ("world", &plugin.world),
+        ("wit", &plugin.wit),
+        ("description", &plugin.description),
+        ("licence", &plugin.licence),
+    ] {
+        // The escapes that Rust writes for plain text are those of TOML.
+        manifest.push_str(&format!("{key} = {value:?}\n"));
+    }
+    [("plugin.toml", manifest.into_bytes()), ("plugin.wasm", plugin.wasm.clone())]
+}

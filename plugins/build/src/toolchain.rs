@@ -1,0 +1,56 @@
+//! Owns the question which compiler is at work. Other compilers make other bytes.
+
+use std::path::Path;
+use std::process::Command;
+
+use crate::Failure;
+
+/// Whether `rustc` is the one that `rust-toolchain.toml` pins; else both, in words.
+///
+/// # Errors
+/// When the file or the compiler cannot be asked.
+pub(crate) fn pinned(root: &Path) -> Result<Result<(), String>, Failure> {
+    let file = root.join("rust-toolchain.toml");
+    let text = std::fs::read_to_string(&file)
+        .map_err(|error| format!("{}: {error}", file.display()))?;
+    let channel = text
+        .lines()
+        .find_map(|line| line.strip_prefix("channel = "))
+        .map(|channel| channel.trim().trim_matches('"'))
+        .ok_or("rust-toolchain.toml names no channel")?;
+    let version = rustc(root, &["-vV"])?;
+    let release = field(&version, "release: ")?;
+    Ok(match release == channel {
+        true => Ok(()),
+        false => Err(format!("rustc {channel}, and this is {release}")),
+    })
+}
+
+/// Where the sources of the standard library stand when they are installed, and the name that the
+/// compiler gives them when they are not.
+///
+/// # Errors
+/// When the compiler cannot be asked.
+pub(crate) fn library_sources(root: &Path) -> Result<(String, String), Failure> {
+    let sysroot = rustc(root, &["--print", "sysroot"])?;
+    let version = rustc(root, &["-vV"])?;
+    let commit = field(&version, "commit-hash: ")?;
+    Ok((format!("{}/lib/rustlib/src/rust", sysroot.trim()), format!("/rustc/{commit}")))
+}
+
+fn field<'a>(version: &'a str, name: &str) -> Result<&'a str, Failure> {
+    let found = version.lines().find_map(|line| line.strip_prefix(name));
+    found.ok_or_else(|| format!("rustc -vV names no {name}"))
+}
+
+fn rustc(root: &Path, arguments: &[&str]) -> Result<String, Failure> {
+    let output = Command::new("rustc")
+        .args(arguments)
+        .current_dir(root)
+        .output()
+        .map_err(|error| format!("rustc: {error}"))?;
+    match output.status.success() {
+        true => String::from_utf8(output.stdout).map_err(|error| format!("rustc: {error}")),
+        false => Err(format!("rustc: {}", String::from_utf8_lossy(&output.stderr))),
+    }
+}

@@ -1,0 +1,1 @@
+//! Prices by an OCPI tariff.

@@ -1,0 +1,43 @@
+//! Owns exact arithmetic on whole millionths. Must never use a float.
+
+/// Millionths in one: of a currency, of a tax rate.
+pub const ONE: i64 = 1_000_000;
+
+/// `a * b / c`, rounded to the nearest whole and half away from zero; nothing when `c` is zero or
+/// the result does not fit.
+pub fn mul_div(a: i64, b: i64, c: i64) -> Option<i64> {
+    if c == 0 {
+        return None;
+    }
+    let (numerator, denominator) = (i128::from(a) * i128::from(b), i128::from(c));
+    let (quotient, remainder) = (numerator / denominator, numerator % denominator);
+    let away = if (numerator < 0) == (denominator < 0) { 1 } else { -1 };
+    let rounded = match remainder.unsigned_abs() * 2 >= denominator.unsigned_abs() {
+        true => quotient + away,
+        false => quotient,
+    };
+    i64::try_from(rounded).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::mul_div;
+
+    #[test]
+    fn rounds_half_away_from_zero() {
+        for (a, b, c, expected) in [
+            (1, 1, 2, Some(1)),
+            (-1, 1, 2, Some(-1)),
+            (1, 1, 3, Some(0)),
+            (2, 1, 3, Some(1)),
+            (5, -1, 2, Some(-3)),
+            (5, 1, -2, Some(-3)),
+            (20_450_000, 250_000, 1_000_000, Some(5_112_500)),
+            (i64::MAX, i64::MAX, i64::MAX, Some(i64::MAX)),
+            (i64::MAX, 2, 1, None),
+            (1, 1, 0, None),
+        ] {
+            assert_eq!(mul_div(a, b, c), expected, "{a} * {b} / {c}");
+        }
+    }
+}
