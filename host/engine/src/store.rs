@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use busbar_charging::fact::Fact;
+use busbar_charging::input::{Needs, Recalled};
 use busbar_charging::subject::{Key, Row, Subject};
 use busbar_charging::units::Timestamp;
 
@@ -36,7 +37,7 @@ pub struct Snapshot {
 pub struct Batch {
     /// In the order of decision.
     pub facts: Vec<(Position, Subject, Fact)>,
-    /// In the order of decision: the last of a key stands.
+    /// Each key once, as it stands after all of the batch's facts.
     pub rows: Vec<(Key, Option<Row>)>,
     /// At most one for each subject.
     pub snapshots: Vec<Snapshot>,
@@ -106,9 +107,37 @@ pub trait Store: Send {
 }
 
 /// What a store held when it was opened: what an engine starts from.
+#[derive(Clone, Debug, Default)]
 pub struct Restored {
     /// The newest snapshot of each subject.
     pub snapshots: Vec<Snapshot>,
     /// All facts after the oldest position that a snapshot needs, in the order of decision.
     pub facts: Vec<(Position, Subject, Fact)>,
+    /// The rows of `facts[rows_from..]` may be missing from the store. Every subject's snapshot is
+    /// older than those facts, so the engine derives the rows again while it replays and hands
+    /// them back as rows of the first batch, which the store must not mistake for new ones.
+    pub rows_from: usize,
+    /// The last position of every shard that ever had a fact.
+    pub heads: Vec<Position>,
+}
+
+/// A prefix recalls at most so many rows.
+pub const PREFIX_LIMIT: usize = 100;
+
+/// Reads what a recall asks for: what a driver answers `Output::Recall` with, on any thread.
+///
+/// # Errors
+/// The store cannot be read.
+pub fn recall(reader: &dyn Reader, needs: &Needs) -> Result<Recalled, StoreError> {
+    let mut rows = Vec::with_capacity(needs.keys.len());
+    for key in &needs.keys {
+        rows.push((key.clone(), reader.get(key)?));
+    }
+    for prefix in &needs.prefixes {
+        // Twice the limit: what was removed since and is not committed yet takes some away.
+        let limit = 2 * PREFIX_LIMIT;
+        let range = Range { prefix: prefix.clone(), after: None, reverse: false, limit };
+        rows.extend(reader.page(&range)?.into_iter().map(|(key, row)| (key, Some(row))));
+    }
+    Ok(Recalled { rows })
 }

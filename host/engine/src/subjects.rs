@@ -1,0 +1,128 @@
+//! Owns each subject's state, its queue of inputs and what it waits for.
+//! Must never decide.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use busbar_charging::input::{Input, Needs};
+use busbar_charging::site::Site;
+use busbar_charging::subject::Subject;
+use busbar_charging::units::Timestamp;
+
+use crate::pending::BatchId;
+
+/// Names a recall until it is answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RecallId(pub u64);
+
+/// Where a subject stands in memory.
+pub(crate) type SlotId = usize;
+
+/// One subject.
+#[derive(Debug)]
+pub(crate) struct Slot {
+    pub(crate) subject: Subject,
+    /// Of the subject, computed once.
+    pub(crate) shard: u8,
+    /// None for the network, whose state the engine holds, since every context reads it.
+    pub(crate) site: Option<Box<Site>>,
+    /// Inputs not decided yet, in the order in which they came.
+    pub(crate) queue: VecDeque<Input>,
+    /// What the head of the queue waits for.
+    pub(crate) recall: Option<RecallId>,
+    /// As it stands in the index of deadlines.
+    pub(crate) deadline: Option<Timestamp>,
+    /// True while `Input::Deadline` stands in the queue.
+    pub(crate) deadline_queued: bool,
+    /// Deadlines in a row after which the subject was due again at once.
+    pub(crate) due_again: u32,
+    /// True once a fact was applied.
+    pub(crate) has_facts: bool,
+    /// The number of the first fact since its last snapshot.
+    pub(crate) unsaved_since: Option<u64>,
+}
+
+/// What was asked of the driver.
+#[derive(Debug)]
+pub(crate) struct Recall {
+    pub(crate) slot: SlotId,
+    pub(crate) needs: Needs,
+    /// The last batch that was committed when it was asked: what the store surely shows.
+    pub(crate) seen: BatchId,
+}
+
+/// All subjects.
+#[derive(Debug, Default)]
+pub(crate) struct Subjects {
+    index: BTreeMap<Subject, SlotId>,
+    slots: Vec<Slot>,
+    free: Vec<SlotId>,
+}
+
+impl Subjects {
+    /// A subject's slot, made when it is new.
+    pub(crate) fn slot(&mut self, subject: &Subject) -> SlotId {
+        if let Some(id) = self.index.get(subject) {
+            return *id;
+        }
+        let slot = Slot {
+            subject: subject.clone(),
+            shard: subject.shard(),
+            site: (*subject != Subject::Network).then(Box::default),
+            queue: VecDeque::new(),
+            recall: None,
+            deadline: None,
+            deadline_queued: false,
+            due_again: 0,
+            has_facts: false,
+            unsaved_since: None,
+        };
+        let id = match self.free.pop() {
+            Some(id) => {
+                self.slots[id] = slot;
+                id
+            }
+            None => {
+                self.slots.push(slot);
+                self.slots.len() - 1
+            }
+        };
+        self.index.insert(subject.clone(), id);
+        id
+    }
+
+    pub(crate) fn get(&self, id: SlotId) -> &Slot {
+        &self.slots[id]
+    }
+
+    pub(crate) fn get_mut(&mut self, id: SlotId) -> &mut Slot {
+        &mut self.slots[id]
+    }
+
+    /// A subject that is there.
+    pub(crate) fn find(&self, subject: &Subject) -> Option<&Slot> {
+        self.index.get(subject).map(|id| &self.slots[*id])
+    }
+
+    /// All subjects, in order.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&Subject, SlotId)> {
+        self.index.iter().map(|(subject, id)| (subject, *id))
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.index.len()
+    }
+
+    /// Forgets a subject that has no fact and no input: asking about a station that does not
+    /// exist must not cost memory for ever.
+    pub(crate) fn forget_if_unused(&mut self, id: SlotId) {
+        let slot = &self.slots[id];
+        let unused = !slot.has_facts
+            && slot.queue.is_empty()
+            && slot.recall.is_none()
+            && slot.deadline.is_none();
+        if unused && self.index.get(&slot.subject) == Some(&id) {
+            self.index.remove(&slot.subject);
+            self.free.push(id);
+        }
+    }
+}
