@@ -61,7 +61,10 @@ impl Wire for Json {
 
 /// Properties of an object that its schema does not name, in the order they came.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Extra(Option<Box<Vec<(Box<str>, Json)>>>);
+pub struct Extra(Option<Box<Members>>);
+
+/// Boxed, so that an object without such properties pays eight bytes for them.
+type Members = Vec<(Box<str>, Json)>;
 
 impl Extra {
     /// Whether there are none.
