@@ -1,1 +1,5 @@
-//! Placeholder while the workspace is laid out.
+//! The shell: sockets, HTTP, configuration and the command line around the pure crates. Must
+//! never decide what the core decides.
+
+pub mod node;
+pub mod secrets;
