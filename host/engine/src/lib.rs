@@ -18,3 +18,6 @@ pub mod store;
 pub use engine::{Counters, Engine, Event, Output, Tuning};
 pub use pending::BatchId;
 pub use subjects::RecallId;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,286 @@
+//! A driver and a store in memory, whose every step is taken by the test: a recall is read at one
+//! time and answered at another, a commit is durable at one time and acknowledged at another, and
+//! rows reach the disk later than their facts.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use busbar_charging::action::{Action, Reply};
+use busbar_charging::context::Policy;
+use busbar_charging::fact::network::{TariffPut, TokenPut};
+use busbar_charging::fact::station::AuthorizationStatus;
+use busbar_charging::fact::{Actor, Call, Fact};
+use busbar_charging::ids::{Hash, IdToken, TokenKind};
+use busbar_charging::input::{Input, Needs, Precondition, Recalled, Request};
+use busbar_charging::network::Network;
+use busbar_charging::pricing::{Boundaries, PreparedTariff};
+use busbar_charging::subject::{Key, Row, Subject};
+use busbar_charging::units::{Currency, Timestamp};
+
+use crate::store::{Batch, Position, Range, Reader, Restored, Snapshot, StoreError, recall};
+use crate::{BatchId, Engine, Event, Output, RecallId, Tuning};
+
+type Rows = BTreeMap<Key, Row>;
+
+/// What survives a crash, and what readers see.
+#[derive(Default)]
+pub(super) struct Disk {
+    /// All batches ever made durable.
+    pub(super) log: Vec<Arc<Batch>>,
+    /// What readers see.
+    pub(super) rows: Rows,
+    /// What is on disk of the rows: those of `log[..written]`.
+    written_rows: Rows,
+    written: usize,
+}
+
+struct View<'a>(&'a Rows);
+
+impl Reader for View<'_> {
+    fn get(&self, key: &Key) -> Result<Option<Row>, StoreError> {
+        Ok(self.0.get(key).cloned())
+    }
+
+    fn page(&self, range: &Range) -> Result<Vec<(Key, Row)>, StoreError> {
+        let all = self.0.iter().filter(|(key, _)| {
+            key.table == range.prefix.table && key.path.starts_with(&range.prefix.path)
+        });
+        Ok(all.take(range.limit).map(|(key, row)| (key.clone(), row.clone())).collect())
+    }
+}
+
+fn put(rows: &mut Rows, batch: &Batch) {
+    for (key, row) in &batch.rows {
+        match row {
+            Some(row) => rows.insert(key.clone(), row.clone()),
+            None => rows.remove(key),
+        };
+    }
+}
+
+impl Disk {
+    fn commit(&mut self, batch: &Arc<Batch>) {
+        put(&mut self.rows, batch);
+        self.log.push(Arc::clone(batch));
+    }
+
+    /// Writes the rows of some more batches.
+    pub(super) fn write_behind(&mut self, batches: usize) {
+        for _ in 0..batches.min(self.log.len() - self.written) {
+            put(&mut self.written_rows, &self.log[self.written]);
+            self.written += 1;
+        }
+    }
+
+    pub(super) fn facts(&self) -> impl Iterator<Item = &(Position, Subject, Fact)> {
+        self.log.iter().flat_map(|batch| &batch.facts)
+    }
+
+    /// The process died: what a start finds.
+    fn reopen(&mut self) -> Restored {
+        self.rows = self.written_rows.clone();
+        let mut snapshots: BTreeMap<&Subject, &Snapshot> = BTreeMap::new();
+        for snapshot in self.log[..self.written].iter().flat_map(|batch| &batch.snapshots) {
+            snapshots.insert(&snapshot.subject, snapshot);
+        }
+        let before: usize = self.log[..self.written].iter().map(|batch| batch.facts.len()).sum();
+        let mut heads = BTreeMap::new();
+        for (position, ..) in self.facts() {
+            heads.insert(position.shard, *position);
+        }
+        Restored {
+            snapshots: snapshots.into_values().cloned().collect(),
+            facts: self.facts().cloned().collect(),
+            rows_from: before,
+            heads: heads.into_values().collect(),
+        }
+    }
+}
+
+/// An engine, its disk, and what the test has still to do for it.
+pub(super) struct World {
+    pub(super) engine: Engine,
+    pub(super) disk: Disk,
+    pub(super) now: Timestamp,
+    pub(super) incarnation: u64,
+    pub(super) recalls: VecDeque<(RecallId, Needs, Option<Recalled>)>,
+    pub(super) in_flight: Option<(BatchId, Arc<Batch>, bool)>,
+    /// Replies that left, with the number of facts that were durable then.
+    pub(super) replies: Vec<(u64, Reply, usize)>,
+    requests: u64,
+}
+
+pub(super) fn tuning() -> Tuning {
+    Tuning { log_window: 8, snapshots_per_batch: 2, ..Tuning::default() }
+}
+
+impl World {
+    pub(super) fn new() -> Self {
+        let now = Timestamp(1_000);
+        let engine = Engine::new(7, 1, Policy::default(), tuning(), Restored::default(), now);
+        let disk = Disk::default();
+        let recalls = VecDeque::new();
+        let mut world = Self {
+            engine,
+            disk,
+            now,
+            incarnation: 1,
+            recalls,
+            in_flight: None,
+            replies: Vec::new(),
+            requests: 0,
+        };
+        world.drain();
+        world
+    }
+
+    /// Takes all outputs.
+    pub(super) fn drain(&mut self) {
+        while let Some(output) = self.engine.poll(self.now) {
+            match output {
+                Output::Recall(id, needs) => self.recalls.push_back((id, needs, None)),
+                Output::Commit(id, batch) => {
+                    assert!(self.in_flight.is_none(), "two commits under way");
+                    self.in_flight = Some((id, batch, false));
+                }
+                Output::Act(Action::Reply { call, reply }) => {
+                    assert_eq!(call.incarnation(), self.incarnation, "a stranger was answered");
+                    let Call::Api { request, .. } = call else { panic!("not ours: {call:?}") };
+                    self.replies.push((request, reply, self.disk.facts().count()));
+                }
+                Output::Act(_) | Output::Work(_) => {}
+            }
+        }
+    }
+
+    /// Asks the network something; returns the request's number.
+    pub(super) fn ask(&mut self, request: Request) -> u64 {
+        self.requests += 1;
+        let call = Call::Api { incarnation: self.incarnation, request: self.requests };
+        let actor = Actor::User("test".into());
+        let input = Input::Operator { actor, call: Some(call), request };
+        self.engine.handle(Event::Input(Subject::Network, input), self.now);
+        self.drain();
+        self.requests
+    }
+
+    pub(super) fn read_recall(&mut self) {
+        let rows = &self.disk.rows;
+        if let Some((_, needs, read)) = self.recalls.iter_mut().find(|(_, _, read)| read.is_none())
+        {
+            *read = Some(recall(&View(rows), needs).unwrap());
+        }
+    }
+
+    pub(super) fn answer_recall(&mut self) {
+        if self.recalls.front().is_some_and(|(_, _, read)| read.is_some()) {
+            let (id, _, read) = self.recalls.pop_front().unwrap();
+            self.engine.handle(Event::Recalled(id, read.unwrap()), self.now);
+            self.drain();
+        }
+    }
+
+    pub(super) fn commit(&mut self) {
+        if let Some((_, batch, durable)) = &mut self.in_flight
+            && !*durable
+        {
+            self.disk.commit(batch);
+            *durable = true;
+        }
+    }
+
+    pub(super) fn acknowledge(&mut self) {
+        if self.in_flight.as_ref().is_some_and(|(_, _, durable)| *durable) {
+            let (id, ..) = self.in_flight.take().unwrap();
+            self.engine.handle(Event::Committed(id), self.now);
+            self.drain();
+        }
+    }
+
+    pub(super) fn pass(&mut self, millis: i64) {
+        self.now = Timestamp(self.now.0 + millis);
+        self.drain();
+    }
+
+    /// Does all that there is to do.
+    pub(super) fn settle(&mut self) {
+        loop {
+            self.pass(5);
+            self.read_recall();
+            self.answer_recall();
+            self.commit();
+            self.acknowledge();
+            if self.recalls.is_empty() && self.in_flight.is_none() {
+                self.pass(5);
+                if self.recalls.is_empty() && self.in_flight.is_none() {
+                    return;
+                }
+            }
+        }
+    }
+
+    /// The process dies and starts again.
+    pub(super) fn crash(&mut self) {
+        self.recalls.clear();
+        self.in_flight = None;
+        self.incarnation += 1;
+        let restored = self.disk.reopen();
+        let seed = u128::from(self.incarnation) << 64;
+        let policy = Policy::default();
+        self.engine = Engine::new(seed, self.incarnation, policy, tuning(), restored, self.now);
+        self.drain();
+    }
+
+    /// The state and the rows that all durable facts make, by plain replay.
+    pub(super) fn replayed(&self) -> (Network, Rows) {
+        let (mut network, mut rows) = (Network::default(), Rows::new());
+        for (_, _, fact) in self.disk.facts() {
+            network.apply(fact);
+            let rows_of_fact = network.rows(fact);
+            put(&mut rows, &Batch { rows: rows_of_fact, ..Batch::default() });
+        }
+        (network, rows)
+    }
+}
+
+pub(super) fn token(n: u8) -> IdToken {
+    IdToken::new(TokenKind::Iso14443, &format!("T{n}"))
+}
+
+pub(super) fn put_token(n: u8, precondition: Precondition) -> Request {
+    let put = TokenPut {
+        at: Timestamp(0),
+        actor: Actor::Clock,
+        token: token(n),
+        status: AuthorizationStatus::Accepted,
+        group: None,
+        expires: None,
+        master: false,
+        concurrent: false,
+        version: 0,
+    };
+    Request::PutToken(Box::new(put), precondition)
+}
+
+pub(super) fn put_tariff(n: u8) -> Request {
+    let put = TariffPut {
+        at: Timestamp(0),
+        actor: Actor::Clock,
+        tariff: format!("tariff-{n}").as_str().into(),
+        version: 0,
+        valid_from: Timestamp(0),
+        currency: Currency::parse("EUR").unwrap(),
+        plugin: "pricing-ocpi".into(),
+        plugin_hash: Hash([1; 32]),
+        configuration: "{}".into(),
+        configuration_hash: Hash([2; 32]),
+        prepared: PreparedTariff {
+            boundaries: Boundaries::default(),
+            components: Vec::new(),
+            negative_prices: false,
+            power_dependent: false,
+        },
+        default: n == 0,
+    };
+    Request::PutTariff(Box::new(put), Precondition::None)
+}
