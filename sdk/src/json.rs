@@ -94,10 +94,8 @@ impl<'a> Node<'a> {
         let Value::Array(items) = self.value else {
             return Err(self.expected("an array"));
         };
-        let node = |(index, value): (usize, &'a Value)| Node {
-            value,
-            at: format!("{}/{index}", self.at),
-        };
+        let node =
+            |(index, value): (usize, &'a Value)| Node { value, at: format!("{}/{index}", self.at) };
         Ok(items.iter().enumerate().map(node).collect())
     }
 

@@ -19,8 +19,7 @@ fn energy_and_start_are_priced() {
         max_current: None,
     };
     let (start, end) = (hour.start, hour.end);
-    let session =
-        Session { start, end, periods: vec![hour], complete: true, attributes: vec![] };
+    let session = Session { start, end, periods: vec![hour], complete: true, attributes: vec![] };
     let config = r#"{"price_per_kwh": 0.45, "start_fee": 0.5, "vat": 19}"#;
     let compiled = prepared(config).unwrap().compiled;
     let lines = HelloPricing::price(&compiled, &session).unwrap();

@@ -56,7 +56,8 @@ pub(crate) fn compare(dist: &Path, plugins: &[Plugin]) -> Result<(), Failure> {
             }
         }
     }
-    let entries = std::fs::read_dir(dist).map_err(|error| format!("{}: {error}", dist.display()))?;
+    let entries =
+        std::fs::read_dir(dist).map_err(|error| format!("{}: {error}", dist.display()))?;
     let mut names = entries.flatten().map(|entry| entry.file_name());
     match names.find(|name| !plugins.iter().any(|plugin| *name == *plugin.name)) {
         Some(name) => Err(format!("{}/{}: nothing builds it", dist.display(), name.display())),

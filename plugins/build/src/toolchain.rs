@@ -11,8 +11,8 @@ use crate::Failure;
 /// When the file or the compiler cannot be asked.
 pub(crate) fn pinned(root: &Path) -> Result<Result<(), String>, Failure> {
     let file = root.join("rust-toolchain.toml");
-    let text = std::fs::read_to_string(&file)
-        .map_err(|error| format!("{}: {error}", file.display()))?;
+    let text =
+        std::fs::read_to_string(&file).map_err(|error| format!("{}: {error}", file.display()))?;
     let channel = text
         .lines()
         .find_map(|line| line.strip_prefix("channel = "))
