@@ -98,3 +98,6 @@ fn range_within(min: Option<u64>, max: Option<u64>, range: (Option<u64>, Option<
 fn within(min: Option<u64>, max: Option<u64>, largest: u64, smallest: u64) -> bool {
     min.is_none_or(|min| largest >= min) && max.is_none_or(|max| smallest < max)
 }
+
+#[cfg(test)]
+mod tests;
