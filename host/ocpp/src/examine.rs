@@ -11,8 +11,6 @@ use crate::values::{self, Decimal, Integer, Reading};
 use std::borrow::Cow;
 
 mod scalar;
-#[cfg(test)]
-mod tests;
 
 /// Most violations that are listed of one payload.
 const MOST_VIOLATIONS: usize = 256;

@@ -23,6 +23,8 @@ mod fault;
 mod json;
 pub mod rpc;
 mod schema;
+#[cfg(test)]
+mod tests;
 pub mod v16;
 pub mod v201;
 pub mod v21;

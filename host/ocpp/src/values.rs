@@ -7,6 +7,8 @@
 mod extra;
 mod list;
 mod number;
+#[cfg(test)]
+mod tests;
 mod text;
 mod time;
 
