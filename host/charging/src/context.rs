@@ -26,10 +26,6 @@ pub struct Policy {
     pub settle: Millis,
     /// How long a reply may wait for a price.
     pub price_wait: Millis,
-    /// How often a running session that asks for no cost is priced.
-    pub running_cost: Millis,
-    /// How long a done transaction stays in the state.
-    pub archive_after: Millis,
     /// The site's time zone, IANA.
     pub time_zone: String,
     /// Accept tokens that are not known.
@@ -42,10 +38,6 @@ pub struct Policy {
     pub meter_tolerance: Energy,
     /// Station and server clock may differ by so much.
     pub clock_tolerance: Millis,
-    /// A transaction without end on an EVSE in use by another, or free, is reviewed after that.
-    pub missing_end_after: Millis,
-    /// A command that asks for an effect waits so long for it.
-    pub effect_wait: Millis,
 }
 
 impl Default for Policy {
@@ -53,16 +45,12 @@ impl Default for Policy {
         Self {
             settle: Millis::from_secs(15 * 60),
             price_wait: Millis::from_secs(2),
-            running_cost: Millis::from_secs(30),
-            archive_after: Millis::from_secs(60 * 60),
             time_zone: "Etc/UTC".into(),
             accept_unknown_tokens: false,
             accept_no_authorization: false,
             max_power: Power(1_000_000),
             meter_tolerance: Energy::from_wh(10),
             clock_tolerance: Millis::from_secs(24 * 60 * 60),
-            missing_end_after: Millis::from_secs(60 * 60),
-            effect_wait: Millis::from_secs(120),
         }
     }
 }

@@ -54,6 +54,11 @@ pub enum Call {
 }
 
 impl Call {
+    /// True for a station's CALL on this connection.
+    pub fn is_of(&self, connection: u64) -> bool {
+        matches!(self, Self::Station { generation, .. } if *generation == connection)
+    }
+
     /// The process that it came to.
     pub fn incarnation(&self) -> u64 {
         match self {
@@ -168,6 +173,8 @@ facts! {
     StationStatus(station::StationStatus) = "station.status/1",
     /// A station reported something else.
     StationReported(station::StationReported) = "station.reported/1",
+    /// What a snapshot holds of a station.
+    StationRecorded(station::StationRecorded) = "station.recorded/1",
     /// A token was presented.
     TokenPresented(station::TokenPresented) = "token.presented/1",
     /// A transaction's message.

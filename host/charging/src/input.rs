@@ -294,4 +294,3 @@ pub enum Work {
         tariff: Arc<TariffPut>,
     },
 }
-

@@ -78,7 +78,10 @@ impl Network {
         put.at = now;
         put.actor = actor;
         put.version = version.unwrap_or(0) + 1;
-        put.valid_from = put.valid_from.max(now);
+        // The first version may look back: nothing was ever quoted before it. Later ones may not.
+        if version.is_some() {
+            put.valid_from = put.valid_from.max(now);
+        }
         let version = put.version;
         done(call, Done::Version(version), put)
     }
@@ -129,8 +132,13 @@ impl Network {
     pub fn snapshot(&self) -> Vec<Fact> {
         let mut tariffs: Vec<_> = self.tariffs.values().flatten().collect();
         tariffs.sort_by_key(|tariff| tariff.at);
-        let plugins = self.plugins.values().map(|plugin| Fact::from(PluginInstalled::clone(plugin)));
-        tariffs.into_iter().map(|tariff| Fact::from(TariffPut::clone(tariff))).chain(plugins).collect()
+        let plugins =
+            self.plugins.values().map(|plugin| Fact::from(PluginInstalled::clone(plugin)));
+        tariffs
+            .into_iter()
+            .map(|tariff| Fact::from(TariffPut::clone(tariff)))
+            .chain(plugins)
+            .collect()
     }
 
     /// The version in force at `at`: of `tariff` where it is named, else of the default one.

@@ -7,9 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::fact::FactError;
 use crate::fact::command::{CommandOutcome, CommandWanted};
 use crate::fact::network::{PluginInstalled, TariffPut, TokenPut};
-use crate::fact::station::{
-    ConnectorStatus, StationBooted, StationConnected, StationRegistered,
-};
+use crate::fact::station::{ConnectorStatus, StationBooted, StationConnected, StationRegistered};
 use crate::fact::transaction::{CdrSealed, Finding, HeldFor, Proposal, Quote, TransactionRecord};
 use crate::ids::{CommandId, IdToken, SessionId, StationId, TransactionId, VisitId};
 use crate::pricing::bill::Totals;
@@ -67,8 +65,8 @@ wrapping_rows! {
     Transaction { record: TransactionRecord }
     /// Which transaction a 1.6 start made.
     Start { transaction: TransactionId }
-    /// Which command an idempotency key made.
-    Idempotency { command: CommandId }
+    /// Which command an idempotency key made, and how it ended.
+    Idempotency { command: (CommandId, Option<CommandOutcome>) }
     /// An open session of a token: where it is.
     Live { at: (StationId, TransactionId) }
 }
@@ -95,8 +93,6 @@ pub struct Station {
     pub station: StationId,
     /// How it is registered; none for one that was let in without.
     pub registered: Option<StationRegistered>,
-    /// 1, then one more with each change of the registration.
-    pub version: u64,
     /// True once it was removed.
     pub removed: bool,
     /// Its connection, while it has one.
@@ -188,4 +184,3 @@ pub struct Session {
 }
 
 impl RowBody for Session {}
-

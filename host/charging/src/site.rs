@@ -1,42 +1,433 @@
 //! Owns the state of one site: its stations, their connectors, transactions and wishes.
 //! Must never look at another site's state: that is recalled.
 
+mod authorization;
+mod billing;
+mod command;
+mod course;
+mod operator;
+mod reports;
+mod rows;
+mod station;
+mod transaction;
+
+use std::collections::BTreeMap;
+
+use self::authorization::{Asked, token_prefixes};
+use self::operator::Asking;
+use self::reports::{Reported, kept_id, start_content};
+use self::station::Station;
+use self::transaction::Transaction;
+use crate::action::{Action, Reply};
 use crate::context::{Context, Outcome};
-use crate::fact::Fact;
-use crate::input::{Input, Needs};
+use crate::fact::station::{
+    ConnectorStatus, Registration, StationBooted, StationConnected, StationDisconnected,
+    StationReported, StationStatus, TokenPresented,
+};
+use crate::fact::{Actor, Call, Fact, InputRefused};
+use crate::ids::StationId;
+use crate::input::{Input, Needs, Request, StationEvent, TransactionRef};
 use crate::subject::{Key, Row};
-use crate::units::Timestamp;
+use crate::units::{Millis, Timestamp};
+
+/// A message that we asked for is let in so long while the station is pending.
+const TRIGGERED_FOR: Millis = Millis::from_secs(5 * 60);
 
 /// A site's state.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Site {}
+pub struct Site {
+    stations: BTreeMap<StationId, Station>,
+}
 
 impl Site {
-    /// What must be recalled before `decide`.
-    pub fn needs(&self, _input: &Input) -> Needs {
-        Needs::default()
+    /// What must be recalled before `decide`: tokens, and transactions that left the state.
+    pub fn needs(&self, input: &Input) -> Needs {
+        let mut needs = Needs::default();
+        match input {
+            Input::Station { station, event, .. } => match event {
+                StationEvent::Authorize { token } => needs.prefixes = token_prefixes(token),
+                StationEvent::Transaction { transaction, report, .. } => {
+                    if let Some(token) = &report.token {
+                        needs.prefixes = token_prefixes(token);
+                    }
+                    needs.keys.extend(self.transaction_key(station, transaction, report));
+                }
+                _ => {}
+            },
+            Input::Operator { request, .. } => match request {
+                Request::Command { station, key: Some(key), .. } => {
+                    needs.keys.push(Key::idempotency(station, key));
+                }
+                Request::Reprice { station, transaction, .. }
+                | Request::Resolve { station, transaction, .. } => {
+                    needs.keys.push(Key::transaction(station, transaction));
+                }
+                _ => {}
+            },
+            _ => {}
+        }
+        needs
+    }
+
+    fn transaction_key(
+        &self,
+        station: &StationId,
+        named: &TransactionRef,
+        report: &crate::fact::metering::Report,
+    ) -> Option<Key> {
+        let state = self.station(station);
+        match named {
+            TransactionRef::Issue => {
+                let content = start_content(report);
+                let known = state.is_some_and(|s| s.starts.contains_key(&content));
+                (!known).then(|| Key::start(station, &content))
+            }
+            TransactionRef::Known(id) => {
+                let dialect = state.and_then(|s| s.connection.as_ref()).map(|c| c.dialect);
+                let id = kept_id(dialect, id, report.at);
+                let known = state.is_some_and(|s| s.transactions.contains_key(&id));
+                (!known).then(|| Key::transaction(station, &id))
+            }
+        }
     }
 
     /// What follows from an input. Cannot fail: nonsense becomes a refusal.
-    pub fn decide(&self, _context: &Context<'_>, _now: Timestamp, _input: Input) -> Outcome {
-        Outcome::default()
+    pub fn decide(&self, context: &Context<'_>, now: Timestamp, input: Input) -> Outcome {
+        match input {
+            Input::Station { station, generation, call, event } => {
+                self.station_says(context, now, &station, generation, call, event)
+            }
+            Input::Operator { actor, call, request } => {
+                self.operator(context, Asking { now, actor, call }, request)
+            }
+            Input::Command { station, command, returned } => {
+                self.command_returned(now, &station, command, returned)
+            }
+            Input::Priced { station, transaction, attempt, result } => {
+                self.priced(context, now, &station, &transaction, attempt, result)
+            }
+            Input::Deadline => self.due(context, now),
+            Input::Recovered => self.recovered(context, now),
+        }
+    }
+
+    fn station_says(
+        &self,
+        context: &Context<'_>,
+        now: Timestamp,
+        id: &StationId,
+        generation: u64,
+        call: Option<Call>,
+        event: StationEvent,
+    ) -> Outcome {
+        let unknown = Station::new(id.clone());
+        let station = self.station(id).unwrap_or(&unknown);
+        if let StationEvent::Connected { dialect, incarnation, remote, security_profile } = event {
+            let connected = StationConnected {
+                at: now,
+                station: id.clone(),
+                incarnation,
+                generation,
+                dialect,
+                remote,
+                security_profile,
+            };
+            return connect(now, station, connected);
+        }
+        if !station.is_current(generation) {
+            // An old connection's last words: the new one stands. Nothing about a transaction is
+            // lost by that: without an answer the station says it again.
+            return Outcome::default();
+        }
+        if !may_say(station, now, &event) {
+            return not_accepted(now, id, call, &event);
+        }
+        match event {
+            StationEvent::Connected { .. } => Outcome::default(),
+            StationEvent::Disconnected { reason } => disconnect(now, station, generation, reason),
+            StationEvent::Booted { vendor, model, serial, firmware, reason } => {
+                let registration = station.registration();
+                let station_id = id.clone();
+                let booted = StationBooted {
+                    at: now,
+                    station: station_id,
+                    vendor,
+                    model,
+                    serial,
+                    firmware,
+                    reason,
+                    registration,
+                };
+                let mut facts = vec![Fact::from(booted)];
+                facts.extend(command::effects_of_boot(now, station));
+                reply(facts, call, Reply::Boot { registration, now })
+            }
+            StationEvent::Status { evse, connector, status, reported, error } => {
+                let fact = StationStatus {
+                    at: now,
+                    station: id.clone(),
+                    evse,
+                    connector,
+                    status,
+                    reported: reported.unwrap_or(now),
+                    error,
+                    timed: reported.is_some(),
+                    transaction: None,
+                };
+                status_changed(now, station, call, fact)
+            }
+            StationEvent::Authorize { token } => {
+                let asked =
+                    Asked { station, token: &token, transaction: None, evse: None, starts: true };
+                let authorization = self.authorize(context, now, &asked);
+                let fact = TokenPresented {
+                    at: now,
+                    station: id.clone(),
+                    token,
+                    authorization: authorization.clone(),
+                };
+                reply(vec![fact.into()], call, Reply::Authorized(authorization))
+            }
+            StationEvent::Transaction { transaction, report, wants_cost } => {
+                let message = Reported { call, named: transaction, report, wants_cost };
+                self.transaction_reported(context, now, station, message)
+            }
+            StationEvent::Readings { evse, readings } => {
+                let outcome = self.metered(now, station, evse, readings);
+                reply(outcome.facts, call, Reply::Received)
+            }
+            StationEvent::Other { action, payload } => {
+                let fact = StationReported { at: now, station: id.clone(), action, payload };
+                reply(vec![fact.into()], call, Reply::Received)
+            }
+        }
+    }
+
+    /// Does what is due.
+    fn due(&self, context: &Context<'_>, now: Timestamp) -> Outcome {
+        let mut outcome = Outcome::default();
+        for station in self.stations.values() {
+            if station.commands_due().is_some_and(|due| due <= now) {
+                self.run_commands(now, station, &mut outcome);
+            }
+            for transaction in station.transactions.values() {
+                self.run_billing(context, now, station, transaction, &mut outcome);
+            }
+        }
+        outcome
+    }
+
+    /// After a start no connection is left: calls to answer are cleared, commands that were sent
+    /// have an unknown outcome, prices are asked for again.
+    fn recovered(&self, context: &Context<'_>, now: Timestamp) -> Outcome {
+        let mut outcome = Outcome::default();
+        for station in self.stations.values() {
+            command::end_sent(now, station, &mut outcome);
+            if let Some(connection) = &station.connection {
+                outcome.facts.push(Fact::from(StationDisconnected {
+                    at: now,
+                    station: station.id.clone(),
+                    generation: connection.generation,
+                    reason: "the host was started again".into(),
+                }));
+            }
+            for transaction in station.transactions.values().filter(|t| t.pending.is_some()) {
+                self.want_price(context, now, station, transaction, &mut outcome);
+            }
+        }
+        outcome
     }
 
     /// The only way that the state changes.
-    pub fn apply(&mut self, _fact: &Fact) {}
+    pub fn apply(&mut self, fact: &Fact) {
+        if let Some(id) = station_of(fact) {
+            let station =
+                self.stations.entry(id.clone()).or_insert_with(|| Station::new(id.clone()));
+            station.apply(fact);
+        }
+    }
 
     /// What the world may read of a fact; asked after `apply`.
-    pub fn rows(&self, _fact: &Fact) -> Vec<(Key, Option<Row>)> {
-        Vec::new()
+    pub fn rows(&self, fact: &Fact) -> Vec<(Key, Option<Row>)> {
+        station_of(fact)
+            .and_then(|id| self.station(id))
+            .map(|station| rows::rows(station, fact))
+            .unwrap_or_default()
     }
 
     /// When it wants to be asked again. A point that has passed: at once.
     pub fn deadline(&self) -> Option<Timestamp> {
-        None
+        let of_station = |station: &Station| {
+            let bills = station.transactions.values().filter_map(|t| billing::due(station, t));
+            bills.chain(station.commands_due()).min()
+        };
+        self.stations.values().filter_map(of_station).min()
     }
 
     /// The facts that make this state again.
     pub fn snapshot(&self) -> Vec<Fact> {
-        Vec::new()
+        self.stations.values().flat_map(Station::snapshot).collect()
+    }
+
+    /// How a station stands, as far as its connection must know: its registration, if it ever
+    /// booted.
+    pub fn booted(&self, station: &StationId) -> Option<Registration> {
+        self.station(station)?.booted.as_ref().map(|booted| booted.registration)
+    }
+
+    fn station(&self, id: &StationId) -> Option<&Station> {
+        self.stations.get(id)
+    }
+
+    fn stations(&self) -> impl Iterator<Item = &Station> {
+        self.stations.values()
     }
 }
+
+/// The station that a fact is about.
+fn station_of(fact: &Fact) -> Option<&StationId> {
+    Some(match fact {
+        Fact::StationRegistered(fact) => &fact.station,
+        Fact::StationRemoved(fact) => &fact.station,
+        Fact::StationConnected(fact) => &fact.station,
+        Fact::StationDisconnected(fact) => &fact.station,
+        Fact::StationBooted(fact) => &fact.station,
+        Fact::StationStatus(fact) => &fact.station,
+        Fact::StationReported(fact) => &fact.station,
+        Fact::StationRecorded(fact) => &fact.station,
+        Fact::TokenPresented(fact) => &fact.station,
+        Fact::TransactionReported(fact) => &fact.station,
+        Fact::TransactionMetered(fact) => &fact.station,
+        Fact::TransactionArchived(fact) => &fact.station,
+        Fact::TransactionReopened(fact) => &fact.station,
+        Fact::PriceWanted(fact) => &fact.station,
+        Fact::SessionPriced(fact) => &fact.station,
+        Fact::SessionHeld(fact) => &fact.station,
+        Fact::SessionSettled(fact) => &fact.station,
+        Fact::ReviewOpened(fact) => &fact.station,
+        Fact::RepriceAsked(fact) => &fact.station,
+        Fact::CdrSealed(fact) => &fact.station,
+        Fact::CommandWanted(fact) => &fact.station,
+        Fact::CommandJoined(fact) => &fact.station,
+        Fact::CommandSent(fact) => &fact.station,
+        Fact::CommandEnded(fact) => &fact.station,
+        Fact::CommandEffect(fact) => &fact.station,
+        Fact::TokenPut(_)
+        | Fact::TokenRemoved(_)
+        | Fact::TariffPut(_)
+        | Fact::PluginInstalled(_)
+        | Fact::InputRefused(_) => return None,
+    })
+}
+
+/// A new connection wins: the old one is closed, its open commands end as outcome unknown, the
+/// transactions and the queue stay (OCPP.md rule 7).
+fn connect(now: Timestamp, station: &Station, connected: StationConnected) -> Outcome {
+    let mut outcome = Outcome::default();
+    if let Some(old) = &station.connection {
+        command::end_sent(now, station, &mut outcome);
+        outcome.actions.push(Action::Close {
+            station: station.id.clone(),
+            generation: old.generation,
+            reason: "a newer connection of the same station has authenticated".into(),
+        });
+    }
+    outcome.facts.push(Fact::from(connected));
+    outcome
+}
+
+fn disconnect(now: Timestamp, station: &Station, generation: u64, reason: Box<str>) -> Outcome {
+    let mut outcome = Outcome::default();
+    command::end_sent(now, station, &mut outcome);
+    let station = station.id.clone();
+    outcome.facts.push(Fact::from(StationDisconnected { at: now, station, generation, reason }));
+    outcome
+}
+
+fn status_changed(
+    now: Timestamp,
+    station: &Station,
+    call: Option<Call>,
+    mut fact: StationStatus,
+) -> Outcome {
+    let tells_flow = matches!(
+        fact.status,
+        ConnectorStatus::Charging
+            | ConnectorStatus::SuspendedEv
+            | ConnectorStatus::SuspendedEvse
+            | ConnectorStatus::Finishing
+    );
+    if tells_flow && let Some(transaction) = station.transaction_at(fact.evse, fact.reported) {
+        let known = transaction.statuses.contains(&(fact.reported, fact.status));
+        fact.transaction = (!known).then(|| transaction.id.clone());
+    }
+    let available = fact.status == ConnectorStatus::Available;
+    let out = fact.status == ConnectorStatus::Unavailable;
+    let mut facts = Vec::new();
+    if available || out {
+        facts.extend(command::effects_of_status(now, station, fact.evse, available));
+    }
+    facts.insert(0, Fact::from(fact));
+    reply(facts, call, Reply::Received)
+}
+
+/// Whether a station may say something as it stands (1.6 section 4.2, B01 to B03, ATTACKS 38).
+fn may_say(station: &Station, now: Timestamp, event: &StationEvent) -> bool {
+    let action = match event {
+        StationEvent::Connected { .. }
+        | StationEvent::Disconnected { .. }
+        | StationEvent::Booted { .. } => return true,
+        StationEvent::Status { .. } => "StatusNotification",
+        StationEvent::Authorize { .. } => "Authorize",
+        StationEvent::Transaction { .. } => "TransactionEvent",
+        StationEvent::Readings { .. } => "MeterValues",
+        StationEvent::Other { action, .. } => action,
+    };
+    if station.is_accepted() {
+        return true;
+    }
+    match station.booted.as_ref().map(|booted| booted.registration) {
+        // Stations that report a status before their first boot are real (QUIRKS Q35).
+        None => matches!(event, StationEvent::Status { .. }),
+        Some(Registration::Pending) => {
+            station.triggered.get(action).is_some_and(|at| at.plus(TRIGGERED_FOR) > now)
+        }
+        _ => false,
+    }
+}
+
+fn not_accepted(
+    now: Timestamp,
+    station: &StationId,
+    call: Option<Call>,
+    event: &StationEvent,
+) -> Outcome {
+    let what = match event {
+        StationEvent::Other { action, .. } => action.clone(),
+        StationEvent::Transaction { .. } => "a message about a transaction".into(),
+        StationEvent::Authorize { .. } => "Authorize".into(),
+        StationEvent::Readings { .. } => "MeterValues".into(),
+        _ => "StatusNotification".into(),
+    };
+    let refused = InputRefused {
+        at: now,
+        actor: Actor::Station,
+        station: Some(station.clone()),
+        what,
+        reason: "the station is not accepted".into(),
+    };
+    reply(vec![refused.into()], call, Reply::NotAccepted)
+}
+
+fn reply(facts: Vec<Fact>, call: Option<Call>, reply: Reply) -> Outcome {
+    let answer = |call| Action::Reply { call, reply };
+    Outcome { facts, actions: call.map(answer).into_iter().collect(), ..Outcome::default() }
+}
+
+/// What a running or ended transaction is called, for rows.
+fn is_held(transaction: &Transaction) -> bool {
+    matches!(transaction.billing, crate::fact::transaction::BillingRecord::Held { .. })
+}
+
+#[cfg(test)]
+mod tests;

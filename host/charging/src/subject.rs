@@ -3,7 +3,9 @@
 
 use std::fmt;
 
-use crate::ids::{CdrId, CommandId, IdToken, SessionId, SiteId, StationId, TariffId, TransactionId};
+use crate::ids::{
+    CdrId, CommandId, IdToken, SessionId, SiteId, StationId, TariffId, TransactionId,
+};
 
 /// What an input or a fact is about: the unit of order, of snapshots and of sharding.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -176,11 +176,8 @@ impl Micros {
     pub fn round_half_up(self, decimals: u32) -> Self {
         let unit = 10_i64.pow(6 - decimals.min(6));
         let half = unit / 2;
-        let moved = if self.0 < 0 {
-            self.0.saturating_sub(half)
-        } else {
-            self.0.saturating_add(half)
-        };
+        let moved =
+            if self.0 < 0 { self.0.saturating_sub(half) } else { self.0.saturating_add(half) };
         Self(moved / unit * unit)
     }
 

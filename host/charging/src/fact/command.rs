@@ -164,6 +164,10 @@ pub struct CommandEnded {
     pub command: CommandId,
     /// How.
     pub outcome: CommandOutcome,
+    /// As it was wanted.
+    pub wanted: Box<CommandWanted>,
+    /// When it was sent.
+    pub sent: Option<Timestamp>,
 }
 
 /// `command.effect/1`: what a command was meant to do was seen, or did not come in time.
@@ -177,4 +181,6 @@ pub struct CommandEffect {
     pub command: CommandId,
     /// True when it was seen.
     pub seen: bool,
+    /// How it ended.
+    pub ended: Box<CommandEnded>,
 }

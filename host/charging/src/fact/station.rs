@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Actor;
 use crate::ids::{IdToken, StationId, TariffId};
-use crate::units::Timestamp;
+use crate::units::{Millis, Timestamp};
 
 /// The version of OCPP that a connection speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -56,6 +56,9 @@ pub struct StationRegistered {
     pub strict: bool,
     /// A tariff of its own, else the default one.
     pub tariff: Option<TariffId>,
+    /// 1, then one more with each change: what `ETag` shows.
+    #[serde(default)]
+    pub version: u64,
 }
 
 /// `station.removed/1`: it may not connect any more; its history stays.
@@ -165,6 +168,11 @@ pub struct StationStatus {
     pub reported: Timestamp,
     /// 1.6 errorCode other than NoError, and what came with it.
     pub error: Option<Box<str>>,
+    /// True where the station gave the time itself.
+    #[serde(default)]
+    pub timed: bool,
+    /// The transaction whose course it tells (1.6: who stopped the flow).
+    pub transaction: Option<crate::ids::TransactionId>,
 }
 
 /// `station.reported/1`: any other message, recorded as it came.
@@ -178,6 +186,23 @@ pub struct StationReported {
     pub action: Box<str>,
     /// Its payload: JSON text.
     pub payload: Box<str>,
+}
+
+/// `station.recorded/1`: what a snapshot holds of a station beside its other facts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StationRecorded {
+    /// When the snapshot was made.
+    pub at: Timestamp,
+    /// Which station.
+    pub station: StationId,
+    /// True once it was removed.
+    pub removed: bool,
+    /// When it last connected or disconnected.
+    pub changed: Timestamp,
+    /// The last transaction id issued to it (1.6); 0 for none.
+    pub last_issued: i64,
+    /// Time of receipt minus the station's time, of its last timed status.
+    pub behind: Option<Millis>,
 }
 
 /// Whether a token may charge, and if not, why (2.x AuthorizationStatusEnumType).

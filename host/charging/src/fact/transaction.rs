@@ -35,6 +35,13 @@ pub struct TransactionReported {
     pub orphan: bool,
     /// The call that waits for a price.
     pub waiting: Option<Waiting>,
+    /// What the session is priced by, by what this message says of its start.
+    pub quote: Option<Quote>,
+    /// True when, with this message, no message still to come can change the bill.
+    #[serde(default)]
+    pub complete: bool,
+    /// Time online after the last message before it is billed.
+    pub settle: Millis,
 }
 
 /// A reply that waits for a price.
@@ -352,16 +359,16 @@ pub struct TransactionRecord {
     pub session: SessionId,
     /// Its visit.
     pub visit: VisitId,
-    /// The messages, each with its time of receipt.
-    pub reports: Vec<(Timestamp, Report)>,
+    /// The messages.
+    pub reports: Vec<ReportRecord>,
     /// Readings from outside its messages.
     pub readings: Vec<Reading>,
     /// Statuses of its connector from outside its messages, by the station's clock.
     pub statuses: Vec<(Timestamp, ConnectorStatus)>,
-    /// What its first token was answered.
-    pub authorization: Option<Authorization>,
     /// True where its start was never seen.
     pub orphan: bool,
+    /// True when no message still to come can change the bill.
+    pub complete: bool,
     /// Pinned quote.
     pub quote: Option<Quote>,
     /// Running cost.
@@ -370,7 +377,9 @@ pub struct TransactionRecord {
     pub attempts: u64,
     /// Where its bill stands.
     pub billing: BillingRecord,
-    /// Time online that is still to pass before it is billed.
+    /// Time online after the last message before it is billed.
+    pub settle: Millis,
+    /// What is left of that.
     pub settle_left: Millis,
     /// When its last message was received.
     pub last_received: Timestamp,
@@ -381,6 +390,17 @@ pub struct TransactionRecord {
     /// What was found after sealing.
     #[serde(default)]
     pub review: Vec<Finding>,
+}
+
+/// A message as it was received.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReportRecord {
+    /// When it was received first.
+    pub received: Timestamp,
+    /// The message.
+    pub report: Report,
+    /// What its token was answered, where it had one.
+    pub authorization: Option<Authorization>,
 }
 
 /// Where a bill stands.

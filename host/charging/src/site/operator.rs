@@ -1,0 +1,201 @@
+//! Owns what an operator asks of a site: its stations, its held sessions.
+//! Must never bill without a reason that the CDR records.
+
+use super::Site;
+use super::billing::accept_proposal;
+use super::reports::{recall, reopened};
+use super::station::Station;
+use super::transaction::Transaction;
+use crate::action::{Action, Done, Problem, Reply};
+use crate::context::{Context, Outcome};
+use crate::fact::station::{StationRegistered, StationRemoved};
+use crate::fact::transaction::{BillingRecord, HeldFor, Quote, RepriceAsked, SessionSettled};
+use crate::fact::{Actor, Call, Fact};
+use crate::ids::{StationId, TransactionId};
+use crate::input::{Precondition, Request};
+use crate::network::{done, problem, unmet};
+use crate::units::Timestamp;
+
+/// Who asks, and whom to answer.
+pub(crate) struct Asking {
+    pub(crate) now: Timestamp,
+    pub(crate) actor: Actor,
+    pub(crate) call: Option<Call>,
+}
+
+impl Site {
+    pub(crate) fn operator(
+        &self,
+        context: &Context<'_>,
+        asking: Asking,
+        request: Request,
+    ) -> Outcome {
+        match request {
+            Request::RegisterStation(registered, precondition) => {
+                self.register(asking, *registered, precondition)
+            }
+            Request::RemoveStation(station) => self.remove(asking, station),
+            Request::Command { .. } => {
+                self.want_command(context, asking.now, asking.actor, asking.call, request)
+            }
+            Request::Reprice { station, transaction, quote, reason } => {
+                let held = self.held(context, &station, &transaction);
+                reprice(context, asking, held, quote, reason)
+            }
+            Request::Resolve { station, transaction, accept, reason } => {
+                let held = self.held(context, &station, &transaction);
+                resolve(context, asking, held, accept, reason)
+            }
+            _ => problem(asking.call, Problem::Invalid("this is asked of the network".into())),
+        }
+    }
+
+    fn register(
+        &self,
+        asking: Asking,
+        mut registered: StationRegistered,
+        precondition: Precondition,
+    ) -> Outcome {
+        let known = self.station(&registered.station).filter(|station| !station.removed);
+        let version = known.and_then(|s| s.registered.as_ref()).map(|r| r.version);
+        if let Some(refused) = unmet(version, precondition) {
+            return problem(asking.call, refused);
+        }
+        registered.at = asking.now;
+        registered.actor = asking.actor;
+        registered.version = version.unwrap_or(0) + 1;
+        let version = registered.version;
+        done(asking.call, Done::Version(version), registered)
+    }
+
+    fn remove(&self, asking: Asking, station: StationId) -> Outcome {
+        let known = self.station(&station).filter(|s| s.registered.is_some() && !s.removed);
+        let Some(known) = known else {
+            return problem(asking.call, Problem::NotFound(format!("no station {station}")));
+        };
+        let close = known.connection.as_ref().map(|connection| Action::Close {
+            station: station.clone(),
+            generation: connection.generation,
+            reason: "the station was removed".into(),
+        });
+        let fact = StationRemoved { at: asking.now, actor: asking.actor, station };
+        let mut outcome = done(asking.call, Done::Accepted, fact);
+        outcome.actions.extend(close);
+        outcome
+    }
+
+    /// A transaction in the state or recalled, with the fact that brings it back.
+    fn held(
+        &self,
+        context: &Context<'_>,
+        station: &StationId,
+        transaction: &TransactionId,
+    ) -> Option<(&Station, Transaction, bool)> {
+        let station = self.station(station)?;
+        if let Some(known) = station.transactions.get(transaction) {
+            return Some((station, known.clone(), false));
+        }
+        let whole = recall(context, station, transaction)?;
+        Some((station, whole, true))
+    }
+}
+
+type Held<'a> = Option<(&'a Station, Transaction, bool)>;
+
+fn reprice(
+    context: &Context<'_>,
+    asking: Asking,
+    held: Held<'_>,
+    quote: Option<Quote>,
+    reason: Box<str>,
+) -> Outcome {
+    let Some((station, transaction, recalled)) = held else {
+        return problem(asking.call, Problem::NotFound("no such session".into()));
+    };
+    let unpriced = matches!(
+        &transaction.billing,
+        BillingRecord::Held { reason: HeldFor::Unpriced(_) | HeldFor::NoTariff, .. }
+    );
+    if !unpriced {
+        let why = "only a session that is held unpriced can be priced again";
+        return problem(asking.call, Problem::Conflict(why.into()));
+    }
+    let quote = match quote {
+        Some(quote) if context.network.tariff_version(&quote.tariff, quote.version).is_none() => {
+            let why = format!("tariff {} has no version {}", quote.tariff, quote.version);
+            return problem(asking.call, Problem::Invalid(why));
+        }
+        Some(quote) => Some(quote),
+        None => {
+            let pinned = transaction.quote.as_ref();
+            let newest = match pinned {
+                Some(quote) => context.network.newest_tariff(&quote.tariff),
+                None => context.network.tariff_at(
+                    station.registered.as_ref().and_then(|r| r.tariff.as_ref()),
+                    asking.now,
+                ),
+            };
+            newest.map(|tariff| (&**tariff).into())
+        }
+    };
+    let fact = RepriceAsked {
+        at: asking.now,
+        actor: asking.actor,
+        station: station.id.clone(),
+        transaction: transaction.id.clone(),
+        quote,
+        reason,
+    };
+    let mut outcome = done(asking.call, Done::Accepted, fact);
+    if recalled {
+        outcome.facts.insert(0, reopened(asking.now, station, &transaction));
+    }
+    outcome
+}
+
+fn resolve(
+    context: &Context<'_>,
+    asking: Asking,
+    held: Held<'_>,
+    accept: bool,
+    reason: Box<str>,
+) -> Outcome {
+    let Some((station, transaction, recalled)) = held else {
+        return problem(asking.call, Problem::NotFound("no such session".into()));
+    };
+    let BillingRecord::Held { proposal, .. } = &transaction.billing else {
+        return problem(asking.call, Problem::Conflict("the session is not held".into()));
+    };
+    let (fact, answer) = match (accept, proposal) {
+        (true, None) => {
+            let why = "there is no proposal to accept: void the session, or price it again";
+            return problem(asking.call, Problem::Conflict(why.into()));
+        }
+        (true, Some(proposal)) => {
+            let by = (asking.actor, reason);
+            let (cdr, fact) =
+                accept_proposal(context, asking.now, station, &transaction, proposal, by);
+            (fact, Done::Sealed(cdr))
+        }
+        (false, _) => {
+            let fact = Fact::from(SessionSettled {
+                at: asking.now,
+                actor: asking.actor,
+                station: station.id.clone(),
+                transaction: transaction.id.clone(),
+                revision: transaction.revision(),
+                reason: Some(reason),
+                void: true,
+            });
+            (fact, Done::Accepted)
+        }
+    };
+    let mut outcome = Outcome::default();
+    if recalled {
+        outcome.facts.push(reopened(asking.now, station, &transaction));
+    }
+    outcome.facts.push(fact);
+    let reply = |call| Action::Reply { call, reply: Reply::Done(answer) };
+    outcome.actions.extend(asking.call.map(reply));
+    outcome
+}

@@ -1,0 +1,175 @@
+//! Owns what the world may read of a site's facts. Pure, after `apply`.
+//! Must never hold anything that is not in the facts.
+
+use super::authorization::live_row;
+use super::course::Course;
+use super::is_held;
+use super::reports::start_content;
+use super::station::Station;
+use super::transaction::Transaction;
+use crate::context::Policy;
+use crate::fact::Fact;
+use crate::fact::command::{CommandEnded, CommandWanted};
+use crate::fact::metering::ReportKind;
+use crate::fact::transaction::BillingRecord;
+use crate::ids::TransactionId;
+use crate::row::{self, RowBody, SessionState};
+use crate::subject::{Key, Row};
+use crate::units::Timestamp;
+
+type Rows = Vec<(Key, Option<Row>)>;
+
+/// The rows that a fact changes.
+pub(crate) fn rows(station: &Station, fact: &Fact) -> Rows {
+    match fact {
+        Fact::StationRegistered(_)
+        | Fact::StationRemoved(_)
+        | Fact::StationConnected(_)
+        | Fact::StationDisconnected(_)
+        | Fact::StationBooted(_)
+        | Fact::StationRecorded(_) => vec![station_row(station)],
+        Fact::StationStatus(status) => {
+            let mut rows = vec![station_row(station)];
+            if let Some(transaction) = &status.transaction {
+                rows.extend(session_rows(station, transaction, false));
+            }
+            rows
+        }
+        Fact::TransactionReported(reported) => {
+            let mut rows = session_rows(station, &reported.transaction, false);
+            if reported.report.kind == ReportKind::Started && reported.report.seq.is_none() {
+                let key = Key::start(&station.id, &start_content(&reported.report));
+                let body = row::Start { transaction: reported.transaction.clone() };
+                rows.push((key, Some(body.to_row())));
+            }
+            rows
+        }
+        Fact::TransactionMetered(metered) => session_rows(station, &metered.transaction, false),
+        Fact::TransactionReopened(whole) => session_rows(station, &whole.whole.transaction, true),
+        Fact::SessionPriced(priced) => session_rows(station, &priced.transaction, false),
+        Fact::SessionHeld(held) => session_rows(station, &held.transaction, true),
+        Fact::SessionSettled(settled) => session_rows(station, &settled.transaction, true),
+        Fact::ReviewOpened(opened) => session_rows(station, &opened.transaction, true),
+        Fact::RepriceAsked(asked) => session_rows(station, &asked.transaction, true),
+        Fact::CdrSealed(sealed) => {
+            let mut rows = session_rows(station, &sealed.transaction, true);
+            let body = row::Cdr { sealed: sealed.clone() }.to_row();
+            rows.push((Key::session_cdr(sealed.session, sealed.cdr), Some(Row(Vec::new()))));
+            rows.push((Key::cdr(sealed.cdr), Some(body)));
+            rows
+        }
+        Fact::CommandWanted(wanted) => {
+            let body =
+                row::Command { wanted: wanted.clone(), sent: None, outcome: None, effect: None };
+            let mut rows = vec![(Key::command(wanted.command), Some(body.to_row()))];
+            if let Some(key) = &wanted.key {
+                let body = row::Idempotency { command: (wanted.command, None) };
+                rows.push((Key::idempotency(&station.id, key), Some(body.to_row())));
+            }
+            rows
+        }
+        Fact::CommandEnded(ended) => ended_rows(ended, None),
+        Fact::CommandEffect(effect) => ended_rows(&effect.ended, Some(effect.seen)),
+        _ => Rows::new(),
+    }
+}
+
+fn ended_rows(ended: &CommandEnded, effect: Option<bool>) -> Rows {
+    let body = row::Command {
+        wanted: CommandWanted::clone(&ended.wanted),
+        sent: ended.sent,
+        outcome: Some(ended.outcome.clone()),
+        effect,
+    };
+    let mut rows = vec![(Key::command(ended.command), Some(body.to_row()))];
+    if let Some(key) = &ended.wanted.key {
+        let body = row::Idempotency { command: (ended.command, Some(ended.outcome.clone())) };
+        rows.push((Key::idempotency(&ended.station, key), Some(body.to_row())));
+    }
+    rows
+}
+
+fn station_row(station: &Station) -> (Key, Option<Row>) {
+    let connectors = station.connectors.values().map(|status| row::Connector {
+        evse: status.evse,
+        connector: status.connector,
+        status: status.status,
+        since: status.reported,
+        error: status.error.clone(),
+    });
+    let body = row::Station {
+        station: station.id.clone(),
+        registered: station.registered.clone(),
+        removed: station.removed,
+        connected: station.connection.clone(),
+        changed: station.changed,
+        booted: station.booted.clone(),
+        connectors: connectors.collect(),
+    };
+    (Key::station(&station.id), Some(body.to_row()))
+}
+
+fn session_rows(station: &Station, id: &TransactionId, whole: bool) -> Rows {
+    let Some(transaction) = station.transactions.get(id) else { return Rows::new() };
+    let session = session(station, transaction).to_row();
+    let mut rows = vec![(Key::session(transaction.session), Some(session))];
+    if let Some(token) = transaction.starter() {
+        let (id, live) = (&transaction.id, transaction.is_live());
+        rows.push(live_row(token, transaction.session, &station.id, id, live));
+    }
+    if whole {
+        let body = row::Transaction { record: transaction.record() };
+        rows.push((Key::transaction(&station.id, id), Some(body.to_row())));
+    }
+    rows
+}
+
+fn state(transaction: &Transaction) -> SessionState {
+    match &transaction.billing {
+        BillingRecord::Done { void: true, .. } => SessionState::Void,
+        BillingRecord::Done { .. } => SessionState::Billed,
+        BillingRecord::Held { .. } | BillingRecord::Reprice { .. } => SessionState::Held,
+        BillingRecord::Open if transaction.has_ended() => SessionState::Ended,
+        BillingRecord::Open => SessionState::Open,
+    }
+}
+
+fn session(station: &Station, transaction: &Transaction) -> row::Session {
+    let glance = &transaction.glance;
+    let running = !transaction.has_ended() && !is_held(transaction);
+    // A running session shows what is kept up as messages come; an ended one what they mean
+    // together, which does not depend on their order.
+    let (start, end, energy) = if running {
+        (glance.start.unwrap_or(Timestamp(0)), None, glance.energy())
+    } else {
+        let course = Course::of(transaction, &Policy::default(), station.behind);
+        (course.start, Some(course.end), course.total)
+    };
+    let ended = transaction.ended();
+    let (held, proposal) = match &transaction.billing {
+        BillingRecord::Held { reason, proposal, .. } => (Some(reason.clone()), proposal.clone()),
+        _ => (None, None),
+    };
+    row::Session {
+        session: transaction.session,
+        visit: transaction.visit,
+        station: station.id.clone(),
+        transaction: transaction.id.clone(),
+        evse: glance.evse,
+        connector: glance.connector,
+        token: transaction.starter().cloned(),
+        state: state(transaction),
+        start,
+        end,
+        energy,
+        power: glance.power().filter(|_| running),
+        state_of_charge: glance.state_of_charge(),
+        stopped_reason: ended.and_then(|record| record.report.stopped_reason.clone()),
+        quote: transaction.quote.clone(),
+        cost: transaction.running.clone(),
+        held,
+        proposal,
+        review: transaction.review.clone(),
+        updated: transaction.last_recorded,
+    }
+}

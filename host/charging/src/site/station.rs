@@ -1,0 +1,350 @@
+//! Owns the state of one charging station: registration, connection, connectors, transactions
+//! and commands, and how facts change it.
+//! Must never decide.
+
+use std::collections::BTreeMap;
+
+use super::command::Command;
+use super::transaction::Transaction;
+use crate::fact::Fact;
+use crate::fact::command::Intent;
+use crate::fact::metering::ReportKind;
+use crate::fact::station::{
+    ConnectorStatus, Registration, StationBooted, StationConnected, StationRecorded,
+    StationRegistered, StationStatus,
+};
+use crate::fact::transaction::{BillingRecord, TransactionReported};
+use crate::ids::{CommandId, StationId, TransactionId};
+use crate::units::{Millis, Timestamp};
+
+/// A charging station.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Station {
+    pub(crate) id: StationId,
+    pub(crate) registered: Option<StationRegistered>,
+    pub(crate) removed: bool,
+    pub(crate) connection: Option<StationConnected>,
+    pub(crate) changed: Timestamp,
+    pub(crate) booted: Option<StationBooted>,
+    /// By EVSE and connector: the status that is newest by the station's clock.
+    pub(crate) connectors: BTreeMap<(u32, u32), StationStatus>,
+    pub(crate) transactions: BTreeMap<TransactionId, Transaction>,
+    /// Which transaction a 1.6 start's content made.
+    pub(crate) starts: BTreeMap<String, TransactionId>,
+    pub(crate) last_issued: i64,
+    /// How far its clock is behind ours, by its last timed status.
+    pub(crate) behind: Option<Millis>,
+    pub(crate) commands: BTreeMap<CommandId, Command>,
+    /// Messages that we asked for lately: let in while it is pending.
+    pub(crate) triggered: BTreeMap<Box<str>, Timestamp>,
+}
+
+impl Station {
+    pub(crate) fn new(id: StationId) -> Self {
+        Self {
+            id,
+            registered: None,
+            removed: false,
+            connection: None,
+            changed: Timestamp(0),
+            booted: None,
+            connectors: BTreeMap::new(),
+            transactions: BTreeMap::new(),
+            starts: BTreeMap::new(),
+            last_issued: 0,
+            behind: None,
+            commands: BTreeMap::new(),
+            triggered: BTreeMap::new(),
+        }
+    }
+
+    /// What a boot is answered.
+    pub(crate) fn registration(&self) -> Registration {
+        match &self.registered {
+            _ if self.removed => Registration::Rejected,
+            Some(registered) => registered.registration,
+            None => Registration::Accepted,
+        }
+    }
+
+    /// Whether it has booted and was accepted, in this connection or an earlier one.
+    pub(crate) fn is_accepted(&self) -> bool {
+        self.booted.as_ref().is_some_and(|b| b.registration == Registration::Accepted)
+    }
+
+    /// The connection of a generation, if it is the one that stands.
+    pub(crate) fn is_current(&self, generation: u64) -> bool {
+        self.connection.as_ref().is_some_and(|c| c.generation == generation)
+    }
+
+    /// The transaction that runs on an EVSE, or ran at `at` by the station's clock.
+    pub(crate) fn transaction_at(&self, evse: u32, at: Timestamp) -> Option<&Transaction> {
+        let on_evse =
+            self.transactions.values().filter(|t| t.glance.evse == Some(evse) && !t.orphan);
+        on_evse
+            .filter(|t| t.glance.start.is_some_and(|start| start <= at))
+            .filter(|t| t.ended().is_none_or(|end| at <= end.report.at))
+            .max_by_key(|t| t.glance.start)
+    }
+
+    /// Whether a transaction that was never ended is over all the same: another one started on
+    /// its EVSE, or its EVSE is free.
+    pub(crate) fn is_superseded(&self, transaction: &Transaction) -> bool {
+        let Some(evse) = transaction.glance.evse else { return false };
+        let later = self.transactions.values().any(|other| {
+            other.glance.evse == Some(evse) && other.glance.start > transaction.glance.start
+        });
+        let free = self.connectors.range((evse, 0)..=(evse, u32::MAX)).any(|(_, status)| {
+            status.status == ConnectorStatus::Available && status.at > transaction.last_received
+        });
+        later || free
+    }
+
+    /// Applies a fact of this station.
+    pub(crate) fn apply(&mut self, fact: &Fact) {
+        match fact {
+            Fact::StationRegistered(registered) => {
+                self.registered = Some(registered.clone());
+                self.removed = false;
+            }
+            Fact::StationRemoved(_) => self.removed = true,
+            Fact::StationConnected(connected) => self.connected(connected),
+            Fact::StationDisconnected(gone) => {
+                if self.is_current(gone.generation) {
+                    self.disconnected(gone.at);
+                }
+            }
+            Fact::StationBooted(booted) => self.booted = Some(booted.clone()),
+            Fact::StationStatus(status) => self.status(status),
+            Fact::StationReported(reported) => {
+                self.triggered.remove(&reported.action);
+            }
+            Fact::StationRecorded(recorded) => self.recorded(recorded),
+            Fact::CommandWanted(wanted) => {
+                self.commands.insert(wanted.command, Command::new(wanted));
+            }
+            Fact::CommandJoined(joined) => {
+                if let Some(command) = self.commands.get_mut(&joined.command) {
+                    command.callers.push(joined.caller.clone());
+                }
+            }
+            Fact::CommandSent(sent) => {
+                if let Some(command) = self.commands.get_mut(&sent.command) {
+                    command.sent = Some(sent.clone());
+                    if let Intent::Trigger { action } = &command.wanted.intent {
+                        self.triggered.insert(action.clone(), sent.at);
+                    }
+                }
+            }
+            Fact::CommandEnded(ended) => {
+                if let Some(command) = self.commands.get_mut(&ended.command) {
+                    command.ended = Some(ended.clone());
+                    command.callers.clear();
+                    if !command.awaits_effect() {
+                        self.commands.remove(&ended.command);
+                    }
+                }
+            }
+            Fact::CommandEffect(effect) => {
+                self.commands.remove(&effect.command);
+            }
+            other => self.apply_to_transaction(other),
+        }
+    }
+
+    fn connected(&mut self, connected: &StationConnected) {
+        if self.connection.is_some() {
+            self.disconnected(connected.at);
+        }
+        self.connection = Some(connected.clone());
+        self.changed = connected.at;
+    }
+
+    fn disconnected(&mut self, at: Timestamp) {
+        let Some(connection) = self.connection.take() else { return };
+        self.changed = at;
+        for transaction in self.transactions.values_mut() {
+            let online_since = connection.at.max(transaction.last_received);
+            let passed = at.since(online_since).max(Millis::ZERO);
+            transaction.settle_left = transaction.settle_left.minus(passed).max(Millis::ZERO);
+            transaction.waiting.retain(|waiting| !waiting.call.is_of(connection.generation));
+        }
+    }
+
+    fn status(&mut self, status: &StationStatus) {
+        if status.timed {
+            self.behind = Some(status.at.since(status.reported));
+        }
+        let place = (status.evse, status.connector);
+        if self.connectors.get(&place).is_none_or(|known| known.reported <= status.reported) {
+            self.connectors.insert(place, status.clone());
+        }
+        if let Some(transaction) = &status.transaction
+            && let Some(transaction) = self.transactions.get_mut(transaction)
+        {
+            transaction.status(status.at, status.reported, status.status);
+        }
+    }
+
+    fn recorded(&mut self, recorded: &StationRecorded) {
+        self.removed = recorded.removed;
+        self.changed = recorded.changed;
+        self.last_issued = recorded.last_issued;
+        self.behind = recorded.behind;
+    }
+
+    fn apply_to_transaction(&mut self, fact: &Fact) {
+        match fact {
+            Fact::TransactionReported(reported) => self.reported(reported),
+            Fact::TransactionReopened(reopened) => {
+                let transaction = Transaction::from_record(&reopened.whole);
+                self.insert(transaction);
+            }
+            Fact::TransactionArchived(archived) => {
+                self.transactions.remove(&archived.transaction);
+                self.starts.retain(|_, transaction| *transaction != archived.transaction);
+            }
+            _ => {
+                if let Some(id) = transaction_of(fact)
+                    && let Some(transaction) = self.transactions.get_mut(id)
+                {
+                    apply_billing(transaction, fact);
+                }
+            }
+        }
+    }
+
+    fn insert(&mut self, transaction: Transaction) {
+        if let Some(content) = start_content_of(&transaction) {
+            self.starts.insert(content, transaction.id.clone());
+        }
+        self.transactions.insert(transaction.id.clone(), transaction);
+    }
+
+    fn reported(&mut self, reported: &TransactionReported) {
+        if reported.report.kind == ReportKind::Started
+            && reported.report.seq.is_none()
+            && let Ok(issued) = reported.transaction.as_str().parse::<i64>()
+        {
+            self.last_issued = self.last_issued.max(issued);
+            let content = super::reports::start_content(&reported.report);
+            self.starts.insert(content, reported.transaction.clone());
+        }
+        self.transactions
+            .entry(reported.transaction.clone())
+            .or_insert_with(|| Transaction::new(reported))
+            .report(reported);
+    }
+
+    /// The facts that make this state again.
+    pub(crate) fn snapshot(&self) -> Vec<Fact> {
+        let mut facts: Vec<Fact> = Vec::new();
+        facts.extend(self.registered.clone().map(Fact::from));
+        facts.push(Fact::from(StationRecorded {
+            at: self.changed,
+            station: self.id.clone(),
+            removed: self.removed,
+            changed: self.changed,
+            last_issued: self.last_issued,
+            behind: self.behind,
+        }));
+        facts.extend(self.connection.clone().map(Fact::from));
+        facts.extend(self.booted.clone().map(Fact::from));
+        let statuses = self.connectors.values().cloned();
+        facts.extend(statuses.map(|status| {
+            // Whom it told about is in the transaction's own record.
+            Fact::from(StationStatus { transaction: None, ..status })
+        }));
+        facts.extend(self.transactions.values().map(|transaction| {
+            Fact::from(crate::fact::transaction::TransactionReopened {
+                at: transaction.last_recorded,
+                station: self.id.clone(),
+                whole: Box::new(transaction.record()),
+            })
+        }));
+        for command in self.commands.values() {
+            facts.push(Fact::from(command.wanted.clone()));
+            facts.extend(command.sent.clone().map(Fact::from));
+            facts.extend(command.ended.clone().map(Fact::from));
+        }
+        facts
+    }
+}
+
+fn start_content_of(transaction: &Transaction) -> Option<String> {
+    let started = transaction.started().filter(|record| record.report.seq.is_none())?;
+    Some(super::reports::start_content(&started.report))
+}
+
+/// The transaction that a fact of billing names.
+fn transaction_of(fact: &Fact) -> Option<&TransactionId> {
+    Some(match fact {
+        Fact::TransactionMetered(fact) => &fact.transaction,
+        Fact::PriceWanted(fact) => &fact.transaction,
+        Fact::SessionPriced(fact) => &fact.transaction,
+        Fact::SessionHeld(fact) => &fact.transaction,
+        Fact::SessionSettled(fact) => &fact.transaction,
+        Fact::ReviewOpened(fact) => &fact.transaction,
+        Fact::RepriceAsked(fact) => &fact.transaction,
+        Fact::CdrSealed(fact) => &fact.transaction,
+        _ => return None,
+    })
+}
+
+fn apply_billing(transaction: &mut Transaction, fact: &Fact) {
+    match fact {
+        Fact::TransactionMetered(metered) => transaction.meter(metered.at, &metered.readings),
+        Fact::PriceWanted(wanted) => {
+            transaction.attempts = wanted.attempt;
+            transaction.pending = Some(wanted.clone());
+        }
+        Fact::SessionPriced(priced) => {
+            if let Some(pending) = transaction.pending.take_if(|p| p.attempt == priced.attempt) {
+                transaction.priced_revision = pending.revision;
+            }
+            transaction.last_priced = priced.at;
+            transaction.waiting.clear();
+            if transaction.cdrs.is_empty() {
+                transaction.running = priced.totals.clone().or(transaction.running.take());
+            }
+        }
+        Fact::SessionHeld(held) => {
+            transaction.pending = None;
+            transaction.waiting.clear();
+            transaction.billing = BillingRecord::Held {
+                revision: held.revision,
+                reason: held.reason.clone(),
+                proposal: held.proposal.clone(),
+            };
+            transaction.last_recorded = held.at;
+        }
+        Fact::SessionSettled(settled) => {
+            transaction.pending = None;
+            transaction.waiting.clear();
+            transaction.billing =
+                BillingRecord::Done { revision: settled.revision, void: settled.void };
+            transaction.last_recorded = settled.at;
+        }
+        Fact::ReviewOpened(opened) => {
+            transaction.pending = None;
+            transaction.waiting.clear();
+            transaction.review = opened.findings.clone();
+            transaction.billing = BillingRecord::Done { revision: opened.revision, void: false };
+            transaction.last_recorded = opened.at;
+        }
+        Fact::RepriceAsked(asked) => {
+            transaction.pending = None;
+            transaction.billing = BillingRecord::Reprice {
+                actor: asked.actor.clone(),
+                quote: asked.quote.clone(),
+                reason: asked.reason.clone(),
+            };
+            transaction.last_recorded = asked.at;
+        }
+        Fact::CdrSealed(sealed) => {
+            transaction.waiting.clear();
+            transaction.seal(sealed);
+        }
+        _ => {}
+    }
+}

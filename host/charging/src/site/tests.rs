@@ -1,0 +1,6 @@
+//! The site under test: a bench that applies, recalls and prices in virtual time.
+
+mod bench;
+mod billing;
+mod permutations;
+mod rules;

@@ -1,0 +1,100 @@
+//! The property of DESIGN section 5: for every permutation, duplication and delay of the
+//! messages the session and the net bill are equal.
+
+use proptest::prelude::*;
+
+use super::bench::*;
+use crate::fact::metering::{ChargingState, ReadingContext, Report, ReportKind};
+use crate::fact::station::Dialect;
+use crate::input::TransactionRef;
+use crate::row::Session;
+
+/// A charge as its station would report it.
+fn charge(numbered: bool, steps: &[(i64, i64, bool)]) -> Vec<Report> {
+    let seq = |n: usize| numbered.then(|| i64::try_from(n).unwrap_or(0));
+    let mut reports = vec![with_reading(
+        report(ReportKind::Started, at(0), seq(0)),
+        ReadingContext::Begin,
+        5_000,
+    )];
+    let (mut clock, mut meter) = (0, 5_000);
+    for (n, (seconds, wh, suspended)) in steps.iter().enumerate() {
+        (clock, meter) = (clock + seconds, meter + wh);
+        let mut update = report(ReportKind::Updated, at(clock), seq(n + 1));
+        if numbered {
+            update.state =
+                Some(if *suspended { ChargingState::SuspendedEv } else { ChargingState::Charging });
+        }
+        reports.push(with_reading(update, ReadingContext::Sample, meter));
+    }
+    let end = report(ReportKind::Ended, at(clock + 60), seq(steps.len() + 1));
+    reports.push(with_reading(end, ReadingContext::End, meter + 100));
+    reports
+}
+
+/// Sends `order` (indices into the reports, each at least once) with `gap` seconds in between,
+/// then waits until all is billed.
+fn send(dialect: Dialect, reports: &[Report], order: &[usize], gap: i64) -> (Vec<Session>, Bench) {
+    let mut bench = Bench::new(dialect);
+    bench.now = at(100_000);
+    let named = if dialect == Dialect::V16 {
+        // The station knows the id only from the answer to its start, which so comes first.
+        TransactionRef::Known(bench.start(reports[0].clone()))
+    } else {
+        TransactionRef::Known("T1".into())
+    };
+    for index in order {
+        let now = bench.now.plus(crate::units::Millis::from_secs(gap));
+        bench.advance(now);
+        let named = match (dialect, index) {
+            (Dialect::V16, 0) => TransactionRef::Issue,
+            _ => named.clone(),
+        };
+        bench.report(named, reports[*index].clone());
+    }
+    let end = bench.now.plus(crate::units::Millis::from_secs(100_000));
+    bench.advance(end);
+    let sessions = bench.sessions().into_iter().map(|mut session| {
+        session.session = crate::ids::SessionId(uuid::Uuid::nil());
+        session.visit = crate::ids::VisitId(uuid::Uuid::nil());
+        session.transaction = "T".into();
+        session.updated = T0;
+        session
+    });
+    (sessions.collect(), bench)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
+
+    #[test]
+    fn order_repeats_and_delay_do_not_matter(
+        steps in prop::collection::vec((30_i64..600, 0_i64..3_000, any::<bool>()), 0..6),
+        dialect in prop::sample::select(vec![Dialect::V16, Dialect::V201, Dialect::V21]),
+        picks in prop::collection::vec(0_usize..8, 0..8),
+        shuffle in any::<prop::sample::Index>(),
+        gap in 0_i64..700,
+        seed in any::<u64>(),
+    ) {
+        let reports = charge(dialect != Dialect::V16, &steps);
+        let straight: Vec<usize> = (0..reports.len()).collect();
+        let mut order = straight.clone();
+        order.extend(picks.iter().map(|pick| pick % reports.len()));
+        // A seeded shuffle of all messages and their repeats.
+        let mut state = seed | 1;
+        for i in (1..order.len()).rev() {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            order.swap(i, usize::try_from(state >> 33).unwrap_or(0) % (i + 1));
+        }
+        let rotate = shuffle.index(order.len());
+        order.rotate_left(rotate);
+        let (expected, reference) = send(dialect, &reports, &straight, 0);
+        let (sessions, bench) = send(dialect, &reports, &order, gap);
+        prop_assert_eq!(expected, sessions);
+        prop_assert_eq!(reference.net(), bench.net());
+        prop_assert_eq!(reference.charges(), 1);
+        if gap < 900 {
+            prop_assert_eq!(bench.cdrs().len(), 1, "all came within settle");
+        }
+    }
+}

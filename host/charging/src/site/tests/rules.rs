@@ -1,0 +1,204 @@
+use super::bench::*;
+use crate::action::{Action, Done, Problem, Reply};
+use crate::fact::Fact;
+use crate::fact::command::{CommandOutcome, Intent, Priority};
+use crate::fact::metering::{ReadingContext, ReportKind};
+use crate::fact::station::{AuthorizationStatus, Dialect, Registration};
+use crate::ids::{IdToken, TokenKind};
+use crate::input::{CommandReturned, Input, Request, StationEvent, TransactionRef};
+use crate::units::Millis;
+
+fn authorize(bench: &mut Bench, token: IdToken) -> AuthorizationStatus {
+    match bench.say(StationEvent::Authorize { token }) {
+        Some(Reply::Authorized(authorization)) => authorization.status,
+        other => panic!("Authorize was answered {other:?}"),
+    }
+}
+
+#[test]
+fn pitfall_035_037_authorize_gives_the_real_reason_and_compares_without_case() {
+    let mut bench = Bench::new(Dialect::V16);
+    let blocked = IdToken::new(TokenKind::Iso14443, "BLOCKED");
+    bench.put_token(blocked.clone(), AuthorizationStatus::Blocked);
+    assert_eq!(authorize(&mut bench, blocked), AuthorizationStatus::Blocked);
+    let lower = IdToken::new(TokenKind::Iso14443, "04aabb");
+    assert_eq!(authorize(&mut bench, lower), AuthorizationStatus::Accepted);
+    let stranger = IdToken::new(TokenKind::Iso14443, "STRANGER");
+    assert_eq!(authorize(&mut bench, stranger), AuthorizationStatus::Unknown);
+}
+
+#[test]
+fn pitfall_045_a_token_is_concurrent_elsewhere_and_never_with_itself() {
+    let mut bench = Bench::new(Dialect::V201);
+    let id = TransactionRef::Known("T1".into());
+    let started = report(ReportKind::Started, at(0), Some(0));
+    bench.report(id.clone(), started.clone());
+    assert_eq!(authorize(&mut bench, token()), AuthorizationStatus::ConcurrentTx);
+    let Some(Reply::Transaction { authorization: Some(again), .. }) = bench.report(id, started)
+    else {
+        panic!("no answer to a repeat")
+    };
+    assert_eq!(again.status, AuthorizationStatus::Accepted, "the retry of the same start");
+}
+
+#[test]
+fn pitfall_041_a_start_with_a_bad_token_has_an_id_and_the_reason() {
+    let mut bench = Bench::new(Dialect::V16);
+    let mut start = report(ReportKind::Started, at(0), None);
+    start.token = Some(IdToken::new(TokenKind::Iso14443, "STRANGER"));
+    let reply = bench.report(TransactionRef::Issue, start);
+    let Some(Reply::Transaction { transaction, authorization: Some(answer), .. }) = reply else {
+        panic!("{reply:?}")
+    };
+    assert!(transaction.as_str().parse::<i32>().is_ok_and(|id| id > 0));
+    assert_eq!(answer.status, AuthorizationStatus::Unknown);
+}
+
+#[test]
+fn pitfall_048_049_a_stop_of_an_id_that_is_none_is_answered_and_kept_as_an_orphan() {
+    let mut bench = Bench::new(Dialect::V16);
+    for (n, id) in ["0", "-1", "4711"].into_iter().enumerate() {
+        let seconds = 60 + i64::try_from(n).unwrap();
+        let stop = report(ReportKind::Ended, at(seconds), None);
+        let stop = with_reading(stop, ReadingContext::End, 1_000);
+        assert!(bench.report(TransactionRef::Known(id.into()), stop).is_some(), "{id}");
+    }
+    bench.advance(at(24 * 3_600));
+    assert_eq!((bench.sessions().len(), bench.charges()), (3, 0));
+}
+
+#[test]
+fn attack_038_a_station_that_was_never_accepted_may_not_charge() {
+    let mut fresh = Bench::new(Dialect::V16);
+    fresh.site = crate::site::Site::default();
+    fresh.connect(Dialect::V16);
+    let start = report(ReportKind::Started, at(0), None);
+    let reply = fresh.report(TransactionRef::Issue, start.clone());
+    assert_eq!(reply, Some(Reply::NotAccepted));
+    fresh.boot();
+    fresh.say(StationEvent::Disconnected { reason: "test".into() });
+    fresh.connect(Dialect::V16);
+    assert!(matches!(fresh.report(TransactionRef::Issue, start), Some(Reply::Transaction { .. })));
+    assert_eq!(fresh.site.booted(&station()), Some(Registration::Accepted));
+}
+
+fn remote_start(key: &str) -> Request {
+    Request::Command {
+        station: station(),
+        intent: Intent::RemoteStart { evse: Some(1), token: token(), remote_start: Some(7) },
+        action: "RequestStartTransaction".into(),
+        payload: "{}".into(),
+        priority: Priority::Operator,
+        until: at(60),
+        key: (!key.is_empty()).then(|| key.into()),
+    }
+}
+
+fn sent(bench: &Bench) -> Vec<crate::ids::CommandId> {
+    let sent = |action: &Action| match action {
+        Action::Command { command, .. } => Some(*command),
+        _ => None,
+    };
+    bench.actions.iter().filter_map(sent).collect()
+}
+
+#[test]
+fn attack_018_ten_posts_with_one_key_make_one_call_and_ten_answers() {
+    let mut bench = Bench::new(Dialect::V201);
+    for _ in 0..10 {
+        assert_eq!(bench.ask(remote_start("once")), None, "it waits for the station");
+    }
+    let commands = sent(&bench);
+    assert_eq!(commands.len(), 1);
+    let before = bench.actions.len();
+    bench.input(Input::Command {
+        station: station(),
+        command: commands[0],
+        returned: CommandReturned::Answered {
+            response: "{\"status\":\"Accepted\"}".into(),
+            status: Some("Accepted".into()),
+            message_id: "m1".into(),
+        },
+    });
+    assert_eq!(bench.actions.len() - before, 10);
+    let reply = bench.ask(remote_start("once"));
+    assert!(matches!(reply, Some(Reply::Done(Done::Command { .. }))), "{reply:?}");
+    assert_eq!(sent(&bench).len(), 1, "the same key never sends again");
+    let mut started = report(ReportKind::Started, at(1), Some(0));
+    started.remote_start = Some(7);
+    bench.report(TransactionRef::Known("T9".into()), started);
+    let seen = bench.facts.iter().any(|fact| matches!(fact, Fact::CommandEffect(e) if e.seen));
+    assert!(seen, "its effect is seen");
+}
+
+#[test]
+fn pitfall_007_one_command_at_a_time_and_a_lost_connection_is_outcome_unknown() {
+    let mut bench = Bench::new(Dialect::V201);
+    let reset = |n: i64| Request::Command {
+        station: station(),
+        intent: Intent::Other,
+        action: "GetBaseReport".into(),
+        payload: "{}".into(),
+        priority: Priority::Operator,
+        until: at(60 + n),
+        key: None,
+    };
+    bench.ask(reset(0));
+    bench.ask(reset(1));
+    assert_eq!(sent(&bench).len(), 1);
+    bench.say(StationEvent::Disconnected { reason: "test".into() });
+    let ended = |bench: &Bench| -> Vec<CommandOutcome> {
+        let ended = |fact: &Fact| match fact {
+            Fact::CommandEnded(ended) => Some(ended.outcome.clone()),
+            _ => None,
+        };
+        bench.facts.iter().filter_map(ended).collect()
+    };
+    assert_eq!(ended(&bench), [CommandOutcome::OutcomeUnknown]);
+    bench.advance(at(120));
+    assert_eq!(ended(&bench), [CommandOutcome::OutcomeUnknown, CommandOutcome::Offline]);
+}
+
+#[test]
+fn pitfall_021_a_second_connection_wins_and_the_old_ones_last_words_change_nothing() {
+    let mut bench = Bench::new(Dialect::V16);
+    let old = 1;
+    bench.connect(Dialect::V16);
+    assert!(bench.actions.iter().any(|a| matches!(a, Action::Close { generation: 1, .. })));
+    let before = bench.facts.len();
+    bench.input(Input::Station {
+        station: station(),
+        generation: old,
+        call: None,
+        event: StationEvent::Disconnected { reason: "closed".into() },
+    });
+    assert_eq!(bench.facts.len(), before);
+    assert!(bench.site.booted(&station()).is_some());
+}
+
+#[test]
+fn pitfall_084_readings_without_a_transaction_are_attached_by_evse_and_time() {
+    let mut bench = Bench::new(Dialect::V201);
+    let id = TransactionRef::Known("T1".into());
+    let started = report(ReportKind::Started, at(0), Some(0));
+    bench.report(id.clone(), with_reading(started, ReadingContext::Begin, 0));
+    for (evse, wh) in [(1, 3_000), (2, 9_000)] {
+        let readings = vec![register(at(50), ReadingContext::Sample, wh)];
+        bench.say(StationEvent::Readings { evse, readings });
+    }
+    bench.report(id, report(ReportKind::Ended, at(100), Some(1)));
+    bench.advance(at(100).plus(Millis::from_secs(3_600)));
+    assert_eq!(bench.net(), 1_500_000);
+}
+
+#[test]
+fn a_command_to_a_station_that_is_not_connected_says_so() {
+    let mut bench = Bench::new(Dialect::V201);
+    bench.say(StationEvent::Disconnected { reason: "test".into() });
+    let Some(Reply::Done(Done::Command { outcome, .. })) = bench.ask(remote_start("")) else {
+        panic!("no answer")
+    };
+    assert_eq!(outcome, CommandOutcome::Offline);
+    let request = Request::RemoveStation("CS9".into());
+    assert!(matches!(bench.ask(request), Some(Reply::Problem(Problem::NotFound(_)))));
+}
