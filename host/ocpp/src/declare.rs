@@ -222,7 +222,8 @@ macro_rules! messages {
                 $response_type $response_draft $response_direction),)*
         ];
     };
-    (@type $version:ident $name:ident $doc:literal {$( $action:ident $type:ident $draft:ident; )*}) => {
+    (@type $version:ident $name:ident $doc:literal
+        {$( $action:ident $type:ident $draft:ident; )*}) => {
         #[doc = $doc]
         #[derive(Debug, Clone, PartialEq)]
         pub enum $name {

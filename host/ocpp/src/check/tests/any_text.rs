@@ -69,8 +69,9 @@ proptest! {
         let bad = rpc::parse(version, &damaged, &rpc::Limits::default()).err();
         if let Some(answer) = bad.and_then(|bad| bad.answer) {
             let answer = answer.write(version);
-            let read = rpc::parse(version, &answer, &rpc::Limits::default());
-            prop_assert!(matches!(read, Ok(rpc::Frame::CallError(_))), "{}", answer);
+            let read: (u8, String, String, String, serde_json::Value) =
+                serde_json::from_str(&answer).unwrap();
+            prop_assert_eq!(read.0, 4);
         }
     }
 
