@@ -1,0 +1,134 @@
+//! Owns the calls of the station: which are open, and which answers a repeat gets again.
+//! Must never hold more than a connection is worth: few answers, not for long.
+
+use std::collections::hash_map::DefaultHasher;
+use std::collections::{BTreeMap, VecDeque};
+use std::hash::{Hash, Hasher};
+
+use busbar_charging::units::{Millis, Timestamp};
+
+use crate::adapter::Answer;
+
+/// Answers that are kept for repeats.
+const KEPT: usize = 8;
+/// How long an answer is kept: stations repeat within their message time-out, and some use the
+/// same message id for all their calls.
+const KEPT_FOR: Millis = Millis::from_secs(5 * 60);
+/// Calls that may be open at once; a station that behaves has one.
+const OPEN: usize = 64;
+/// After this a call that was never answered makes room.
+const GIVEN_UP_AFTER: Millis = Millis::from_secs(2 * 60);
+
+/// The calls of the station on this connection.
+#[derive(Debug, Default)]
+pub(super) struct Calls {
+    open: BTreeMap<Box<str>, Open>,
+    answered: VecDeque<Answered>,
+    collisions: u64,
+}
+
+/// A call that waits for its answer.
+#[derive(Debug)]
+pub(super) struct Open {
+    /// The message id on the wire.
+    pub(super) id: Box<str>,
+    pub(super) action: Box<str>,
+    pub(super) answer: Answer,
+    print: Print,
+    since: Timestamp,
+}
+
+/// An answer that a repeat gets again.
+#[derive(Debug)]
+struct Answered {
+    id: Box<str>,
+    print: Print,
+    frame: String,
+    at: Timestamp,
+}
+
+/// What a call is, beside its id: action and payload.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Print {
+    length: usize,
+    hash: u64,
+}
+
+impl Print {
+    pub(super) fn of(action: &str, payload: &str) -> Self {
+        let mut hasher = DefaultHasher::new();
+        (action, payload).hash(&mut hasher);
+        Self { length: payload.len(), hash: hasher.finish() }
+    }
+}
+
+/// Whether a call came before on this connection.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Seen {
+    /// No: same id or not, it is another message.
+    No,
+    /// Yes, and it is still open: its answer will do for both.
+    Open,
+    /// Yes: the same answer.
+    Answered(String),
+}
+
+impl Calls {
+    pub(super) fn open(&self) -> usize {
+        self.open.len()
+    }
+
+    /// Whether a call came before, with the same id and payload.
+    pub(super) fn seen(&self, id: &str, print: Print, now: Timestamp) -> Seen {
+        if self.open.values().any(|open| *open.id == *id && open.print == print) {
+            return Seen::Open;
+        }
+        let fresh = |answered: &&Answered| now.since(answered.at) <= KEPT_FOR;
+        let found = self.answered.iter().find(|a| *a.id == *id && a.print == print);
+        found.filter(fresh).map_or(Seen::No, |answered| Seen::Answered(answered.frame.clone()))
+    }
+
+    /// Opens a call; gives the key under which its reply will come, which is its id where that is
+    /// not taken by another message. `None` when too many are open.
+    pub(super) fn enter(
+        &mut self,
+        (id, action): (&str, &str),
+        print: Print,
+        answer: Answer,
+        now: Timestamp,
+    ) -> Option<Box<str>> {
+        if self.open.len() >= OPEN {
+            self.open.retain(|_, open| now.since(open.since) < GIVEN_UP_AFTER);
+            if self.open.len() >= OPEN {
+                return None;
+            }
+        }
+        let mut key: Box<str> = id.into();
+        while self.open.contains_key(&key) {
+            self.collisions += 1;
+            key = format!("{id}#{}", self.collisions).into();
+        }
+        let open = Open { id: id.into(), action: action.into(), answer, print, since: now };
+        self.open.insert(key.clone(), open);
+        Some(key)
+    }
+
+    /// Takes the call that a reply answers.
+    pub(super) fn take(&mut self, key: &str) -> Option<Open> {
+        self.open.remove(key)
+    }
+
+    /// Keeps an answer for repeats. A newer message with the same id displaces it.
+    pub(super) fn keep(&mut self, open: &Open, frame: &str, now: Timestamp) {
+        self.answered.retain(|answered| answered.id != open.id);
+        if self.answered.len() >= KEPT {
+            self.answered.pop_front();
+        }
+        self.answered.push_back(Answered {
+            id: open.id.clone(),
+            print: open.print,
+            frame: frame.to_owned(),
+            at: now,
+        });
+    }
+}

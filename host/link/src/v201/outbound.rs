@@ -1,0 +1,44 @@
+//! Owns what 2.0.1's answers say.
+
+crate::v2x::outbound!(v201);
+
+/// Groups are made by the operator.
+fn group_kind() -> wire::IdTokenEnumType {
+    wire::IdTokenEnumType::Central
+}
+
+/// The plain answer to what needs no decision. Honest where something is asked that this system
+/// does not do: it signs and looks up no certificates and makes no schedule for a car yet, and
+/// says so at once instead of `Accepted` and silence (PITFALLS 111, 143, 150, 152, 176). A
+/// schedule that a car chose is within what we ask for, which is nothing.
+pub(super) fn plain(request: &wire::Request) -> String {
+    match request {
+        wire::Request::DataTransfer(_) => encode(wire::DataTransferResponse {
+            status: wire::DataTransferStatusEnumType::UnknownVendorId,
+            ..Default::default()
+        }),
+        wire::Request::SignCertificate(_) => encode(wire::SignCertificateResponse {
+            status: wire::GenericStatusEnumType::Rejected,
+            ..Default::default()
+        }),
+        wire::Request::Get15118EVCertificate(_) => encode(wire::Get15118EVCertificateResponse {
+            status: wire::Iso15118EVCertificateStatusEnumType::Failed,
+            ..Default::default()
+        }),
+        wire::Request::GetCertificateStatus(_) => encode(wire::GetCertificateStatusResponse {
+            status: wire::GetCertificateStatusEnumType::Failed,
+            ..Default::default()
+        }),
+        wire::Request::NotifyEVChargingNeeds(_) => encode(wire::NotifyEVChargingNeedsResponse {
+            status: wire::NotifyEVChargingNeedsStatusEnumType::Rejected,
+            ..Default::default()
+        }),
+        wire::Request::NotifyEVChargingSchedule(_) => {
+            encode(wire::NotifyEVChargingScheduleResponse {
+                status: wire::GenericStatusEnumType::Accepted,
+                ..Default::default()
+            })
+        }
+        _ => "{}".to_owned(),
+    }
+}

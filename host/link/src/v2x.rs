@@ -1,0 +1,12 @@
+//! What 2.0.1 and 2.1 share, written once. Their types have the same names and nearly the same
+//! fields but are not the same types, so these are macros over the version's module; what differs
+//! stands in the version's own file beside the invocation.
+//! Must never hold what only one version has.
+
+mod inbound;
+mod metering;
+mod outbound;
+
+pub(crate) use inbound::inbound;
+pub(crate) use metering::metering;
+pub(crate) use outbound::outbound;
