@@ -1,1 +1,16 @@
-//! Placeholder while the workspace is laid out.
+//! Simulated charging stations and the people who charge at them: state machines without I/O
+//! ([`station`], [`visit`], [`scene`]), a driver that puts them on sockets ([`socket`]), and the
+//! load generator ([`load`]).
+//!
+//! Owns a second reading of OCPP, from the station's side: it shares only the wire types with the
+//! host, never `link` or the core, so that a mistake of one is found by the other. Only `socket`
+//! and `load` may do I/O.
+
+pub mod car;
+pub mod limits;
+pub mod rng;
+pub mod settings;
+pub mod spec;
+pub mod station;
+mod wire;
+pub mod words;
