@@ -13,7 +13,8 @@ import pathlib
 import re
 import sys
 
-import names
+sys.dont_write_bytecode = True
+import names  # noqa: E402
 
 RUST_KEYWORDS = set("as break const continue crate else enum extern false fn for if impl in let "
                     "loop match mod move mut pub ref return self Self static struct super trait "
@@ -203,7 +204,11 @@ def write(version, title, out):
 
 def main():
     schemas, out = map(pathlib.Path, sys.argv[1:3])
-    titles = {"v16": "OCPP 1.6 with the security extension", "v201": "OCPP 2.0.1", "v21": "OCPP 2.1"}
+    titles = {
+        "v16": "OCPP 1.6 with the security extension",
+        "v201": "OCPP 2.0.1",
+        "v21": "OCPP 2.1",
+    }
     for tag, title in titles.items():
         version = Version(tag, schemas / tag / "schemas")
         version.read()
