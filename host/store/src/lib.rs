@@ -1,1 +1,25 @@
-//! Placeholder while the workspace is laid out.
+//! The engines behind the store contract: sled, on one machine; the frame log beside it. When
+//! `commit` returns, the facts are synced to the disk. Must never decide, and never acknowledge
+//! what a power cut could take back.
+
+mod archive;
+mod codec;
+mod committer;
+mod keeper;
+mod keys;
+mod marks;
+mod needed;
+mod parts;
+mod rows;
+mod sled_store;
+mod space;
+
+pub use codec::PlacedFact;
+pub use committer::Committer;
+pub use keeper::Keeper;
+pub use sled_store::{Options, SledStore};
+pub use space::free_bytes;
+
+/// What every message about damage ends with.
+pub(crate) const HOW_TO_RESTORE: &str =
+    "keep the folder as it is and restore the newest backup with `busbar restore`";

@@ -1,0 +1,57 @@
+//! Owns the one thread that commits. The engine paces it: it hands out one batch at a time.
+//! Must never commit after a commit has failed.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::mpsc::{Sender, channel};
+use std::thread::{self, JoinHandle};
+
+use busbar_engine::BatchId;
+use busbar_engine::store::{Batch, Store, StoreError};
+
+/// A thread that commits what it is handed.
+pub struct Committer<S> {
+    batches: Sender<(BatchId, Arc<Batch>)>,
+    thread: JoinHandle<S>,
+}
+
+impl<S: Store + 'static> Committer<S> {
+    /// Starts the thread. `done` is called on it after each commit; after the first error no
+    /// batch is committed any more.
+    ///
+    /// # Errors
+    /// The system gives no thread.
+    pub fn start(
+        mut store: S,
+        mut done: impl FnMut(BatchId, Result<(), StoreError>) + Send + 'static,
+    ) -> io::Result<Self> {
+        let (batches, waiting) = channel::<(BatchId, Arc<Batch>)>();
+        let thread = thread::Builder::new().name("committer".into()).spawn(move || {
+            for (id, batch) in waiting {
+                let result = store.commit(&batch);
+                let failed = result.is_err();
+                done(id, result);
+                if failed {
+                    break;
+                }
+            }
+            store
+        })?;
+        Ok(Self { batches, thread })
+    }
+
+    /// Hands a batch over. After a failed commit it is dropped: its outcome was told already.
+    pub fn submit(&self, id: BatchId, batch: Arc<Batch>) {
+        let _ = self.batches.send((id, batch));
+    }
+
+    /// Waits until all that was handed over is committed, and gives the store back.
+    ///
+    /// # Errors
+    /// The thread panicked.
+    pub fn finish(self) -> Result<S, StoreError> {
+        drop(self.batches);
+        let panicked = |_| StoreError::Failed("the committing thread panicked".into());
+        self.thread.join().map_err(panicked)
+    }
+}

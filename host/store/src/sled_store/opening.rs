@@ -1,0 +1,265 @@
+//! Owns the start: opens sled, checks the log from end to end, and finds out what is owed.
+//! Must never start silently on a log with a gap or a wrong checksum.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::fs::{self, File};
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::sync::{Arc, Mutex, RwLock};
+
+use busbar_charging::subject::Subject;
+use busbar_engine::store::{Restored, Snapshot, StoreError};
+
+use super::{Options, Progress, Shared, SledStore, io_error, sled_error};
+use crate::archive::Archive;
+use crate::codec::{self, Kind, PlacedFact, Sealer};
+use crate::marks::Marks;
+use crate::needed::Needed;
+use crate::rows::WaitingRows;
+use crate::space::Reserve;
+use crate::{HOW_TO_RESTORE, keys, parts};
+
+/// sled's own folder.
+pub(crate) const SLED_FOLDER: &str = "sled";
+/// The archive's folder.
+pub(crate) const ARCHIVE_FOLDER: &str = "archive";
+
+pub(super) fn open(folder: &Path, options: Options) -> Result<(SledStore, Restored), StoreError> {
+    let is_new = !folder.join(SLED_FOLDER).join("db").exists();
+    if is_new && options.read_only {
+        return Err(StoreError::Failed(format!("{} holds no store", folder.display())));
+    }
+    let archive_folder = folder.join(ARCHIVE_FOLDER);
+    let made = fs::create_dir_all(&archive_folder);
+    made.map_err(|error| io_error(&archive_folder.display().to_string(), &error))?;
+    let db = open_sled(folder, &options)?;
+    if is_new {
+        begin(folder, &db)?;
+    }
+    let marks = read_marks(folder, &db)?;
+    let log = read_log(folder, &db, &marks)?;
+    let (snapshots, snapshot_parts) = read_snapshots(folder, &db)?;
+    let mut newest = marks.clone();
+    log.facts.iter().for_each(|(_, (position, ..))| newest.see(*position));
+    check_ends(folder, &marks, &newest, &log, &snapshots)?;
+    let archive = Archive::open(archive_folder, options.archive_file_bytes, marks.first_block)?;
+    let needed = needed(&log, &snapshots);
+    let rows_from = log.facts.partition_point(|(block, _)| *block <= marks.rows_through);
+    let owed = rows_from < log.facts.len();
+    let reserve = Reserve::new(folder.join("reserve"), options.reserve_bytes);
+    if !options.read_only {
+        let kept = reserve.keep(options.low_space_bytes);
+        kept.map_err(|error| io_error("the reserve file", &error))?;
+    }
+    let file = open_file(folder)?;
+    let last_block = log.last_block;
+    let restored = Restored {
+        snapshots,
+        facts: log.facts.into_iter().map(|(_, fact)| fact).collect(),
+        rows_from,
+        heads: newest.positions(),
+    };
+    let shared = Shared {
+        folder: folder.into(),
+        options,
+        db,
+        waiting: Arc::new(RwLock::new(WaitingRows::default())),
+        progress: Mutex::new(Progress { marks, last_block, backups: 0 }),
+    };
+    let store = SledStore {
+        shared: Arc::new(shared),
+        file,
+        sealer: Sealer::new()?,
+        archive,
+        reserve,
+        needed,
+        snapshots: VecDeque::new(),
+        snapshot_parts,
+        block_parts: log.parts,
+        newest,
+        owed,
+        commits: 0,
+        dead: false,
+    };
+    Ok((store, restored))
+}
+
+/// sled without threads of its own: only the committing thread flushes.
+pub(crate) fn open_sled(folder: &Path, options: &Options) -> Result<sled::Db, StoreError> {
+    let path = folder.join(SLED_FOLDER);
+    let config =
+        sled::Config::new().path(&path).cache_capacity(options.cache_bytes).flush_every_ms(None);
+    // sled panics on some kinds of damage.
+    let opened = catch_unwind(AssertUnwindSafe(|| config.open())).map_err(|_| {
+        StoreError::Damaged(format!("{} cannot be opened; {HOW_TO_RESTORE}", path.display()))
+    })?;
+    opened.map_err(|error| match &error {
+        sled::Error::Io(io) if io.to_string().contains("could not acquire lock") => {
+            let folder = folder.display();
+            let text = format!(
+                "{folder} is in use: a busbar runs on it. Speak to the running host (leave \
+                 --data out), or stop it first"
+            );
+            StoreError::Failed(text)
+        }
+        _ => sled_error(folder, &path.display().to_string(), &error),
+    })
+}
+
+/// The file that all of sled's data is in.
+pub(crate) fn open_file(folder: &Path) -> Result<File, StoreError> {
+    let path = folder.join(SLED_FOLDER).join("db");
+    let opened = File::options().read(true).write(true).open(&path);
+    opened.map_err(|error| io_error(&path.display().to_string(), &error))
+}
+
+/// Makes a new store durable: its marks, its files and the entries of their folders.
+fn begin(folder: &Path, db: &sled::Db) -> Result<(), StoreError> {
+    let failed = |error: sled::Error| sled_error(folder, "a new store", &error);
+    db.insert(keys::MARKS, Marks::new().encode()).map_err(failed)?;
+    db.flush().map_err(failed)?;
+    sync_all(folder).map_err(|error| io_error(&folder.display().to_string(), &error))
+}
+
+/// Syncs all files of a new store and the folders that name them.
+pub(crate) fn sync_all(folder: &Path) -> io::Result<()> {
+    for folder in [folder.join(SLED_FOLDER), folder.join(ARCHIVE_FOLDER)] {
+        for entry in fs::read_dir(&folder)? {
+            File::open(entry?.path())?.sync_all()?;
+        }
+        File::open(&folder)?.sync_all()?;
+    }
+    File::open(folder)?.sync_all()?;
+    match folder.canonicalize()?.parent() {
+        Some(parent) => File::open(parent)?.sync_all(),
+        None => Ok(()),
+    }
+}
+
+fn read_marks(folder: &Path, db: &sled::Db) -> Result<Marks, StoreError> {
+    let read = db.get(keys::MARKS).map_err(|error| sled_error(folder, "the marks", &error))?;
+    let folder = folder.display();
+    let Some(bytes) = read else {
+        let text = format!("{folder} lost its marks, or is no store of busbar; {HOW_TO_RESTORE}");
+        return Err(StoreError::Damaged(text));
+    };
+    Marks::decode(&bytes).map_err(|reason| StoreError::Damaged(format!("{folder}: {reason}")))
+}
+
+/// The log as it was found.
+struct Log {
+    /// With the block of each.
+    facts: Vec<(u64, PlacedFact)>,
+    parts: VecDeque<u16>,
+    last_block: u64,
+}
+
+fn damaged_block(folder: &Path, block: u64, reason: &str) -> StoreError {
+    let folder = folder.display();
+    StoreError::Damaged(format!("block {block} of the log in {folder}: {reason}; {HOW_TO_RESTORE}"))
+}
+
+fn read_log(folder: &Path, db: &sled::Db, marks: &Marks) -> Result<Log, StoreError> {
+    let mut log =
+        Log { facts: Vec::new(), parts: VecDeque::new(), last_block: marks.first_block - 1 };
+    let (mut whole, mut next_part) = (Vec::new(), 0_u16);
+    for entry in db.scan_prefix(keys::LOG) {
+        let (key, part) = entry.map_err(|error| sled_error(folder, "the log", &error))?;
+        let block = log.last_block + 1;
+        match keys::parse_block_part(&key) {
+            Some(place) if place == (block, next_part) => {}
+            Some((found, _)) if found > block => {
+                return Err(damaged_block(folder, block, "it is missing, or a part of it"));
+            }
+            _ => return Err(damaged_block(folder, block, "a part is not where it belongs")),
+        }
+        whole.push(part);
+        next_part += 1;
+        if parts::count(&whole[0]) == Some(next_part) {
+            let bytes = parts::join(whole.iter().map(|part| &part[..])).unwrap_or_default();
+            let read = codec::unseal(Kind::Block, &bytes)
+                .and_then(|(number, body)| Ok((number, codec::decode_block(&body)?)));
+            let (number, facts) = read.map_err(|reason| damaged_block(folder, block, &reason))?;
+            if number != block {
+                return Err(damaged_block(folder, block, &format!("it says that it is {number}")));
+            }
+            log.facts.extend(facts.into_iter().map(|fact| (block, fact)));
+            log.parts.push_back(next_part);
+            log.last_block = block;
+            (whole, next_part) = (Vec::new(), 0);
+        }
+    }
+    if whole.is_empty() {
+        return Ok(log);
+    }
+    // A commit is one step of sled, so not even the last block can be half there by a crash.
+    Err(damaged_block(folder, log.last_block + 1, "a part of it is missing"))
+}
+
+type Snapshots = (Vec<Snapshot>, BTreeMap<Subject, u16>);
+
+fn read_snapshots(folder: &Path, db: &sled::Db) -> Result<Snapshots, StoreError> {
+    let (mut snapshots, mut counts) = (Vec::new(), BTreeMap::new());
+    let mut whole: Vec<sled::IVec> = Vec::new();
+    for entry in db.scan_prefix(keys::SNAPSHOTS) {
+        let (key, part) = entry.map_err(|error| sled_error(folder, "the snapshots", &error))?;
+        let damaged = |reason: &str| {
+            let (name, folder) = (String::from_utf8_lossy(&key).into_owned(), folder.display());
+            StoreError::Damaged(format!(
+                "the snapshot {name:?} in {folder}: {reason}; {HOW_TO_RESTORE}"
+            ))
+        };
+        if keys::part_of(&key).map(usize::from) != Some(whole.len()) {
+            return Err(damaged("a part of it is missing"));
+        }
+        whole.push(part);
+        let count = parts::count(&whole[0]).ok_or_else(|| damaged("it has no length"))?;
+        if usize::from(count) == whole.len() {
+            let bytes = parts::join(whole.iter().map(|part| &part[..])).unwrap_or_default();
+            let read = codec::unseal(Kind::Snapshot, &bytes)
+                .and_then(|(_, body)| codec::decode_snapshot(&body));
+            let snapshot = read.map_err(|reason| damaged(&reason))?;
+            counts.insert(snapshot.subject.clone(), count);
+            snapshots.push(snapshot);
+            whole.clear();
+        }
+    }
+    if whole.is_empty() {
+        return Ok((snapshots, counts));
+    }
+    Err(StoreError::Damaged(format!("a snapshot is cut off; {HOW_TO_RESTORE}")))
+}
+
+/// Nothing may speak of facts that the log lost.
+fn check_ends(
+    folder: &Path,
+    marks: &Marks,
+    newest: &Marks,
+    log: &Log,
+    snapshots: &[Snapshot],
+) -> Result<(), StoreError> {
+    if marks.rows_through > log.last_block {
+        let reason = format!("rows of block {} are there, the block is not", marks.rows_through);
+        return Err(damaged_block(folder, log.last_block + 1, &reason));
+    }
+    for snapshot in snapshots {
+        if snapshot.position.sequence > newest.heads[usize::from(snapshot.position.shard % 64)] {
+            let reason = format!("the snapshot of {} is newer than the log", snapshot.subject);
+            return Err(damaged_block(folder, log.last_block + 1, &reason));
+        }
+    }
+    Ok(())
+}
+
+fn needed(log: &Log, snapshots: &[Snapshot]) -> Needed {
+    let saved: BTreeMap<&Subject, u64> =
+        snapshots.iter().map(|one| (&one.subject, one.position.sequence)).collect();
+    let mut needed = Needed::default();
+    for (block, (position, subject, _)) in &log.facts {
+        if saved.get(subject).is_none_or(|saved| position.sequence > *saved) {
+            needed.fact(*block, subject);
+        }
+    }
+    needed
+}

@@ -1,0 +1,262 @@
+use std::ops::ControlFlow;
+
+use busbar_charging::context::Policy;
+use busbar_charging::fact::network::TokenPut;
+use busbar_charging::fact::station::AuthorizationStatus;
+use busbar_charging::fact::{Actor, Fact};
+use busbar_charging::ids::{IdToken, TokenKind};
+use busbar_charging::input::{Input, Precondition, Request};
+use busbar_charging::subject::{Key, Row, Subject, Table};
+use busbar_charging::units::Timestamp;
+use busbar_engine::store::{Range, recall};
+use busbar_engine::{Engine, Event, Output, Tuning};
+use tempfile::TempDir;
+
+use super::*;
+use crate::keys;
+
+fn options() -> Options {
+    Options {
+        cache_bytes: 8 << 20,
+        reserve_bytes: 4096,
+        waiting_rows: 40,
+        archive_step: 4,
+        archive_file_bytes: 2_000,
+        ..Options::default()
+    }
+}
+
+fn tuning() -> Tuning {
+    Tuning { log_window: 30, ..Tuning::default() }
+}
+
+/// An engine that runs on a store, one input at a time.
+struct Node {
+    engine: Engine,
+    store: SledStore,
+    now: Timestamp,
+}
+
+impl Node {
+    fn open(folder: &Path, now: i64) -> Result<Self, StoreError> {
+        let (store, restored) = SledStore::open(folder, options())?;
+        let now = Timestamp(now);
+        let engine = Engine::new(1, 1, Policy::default(), tuning(), restored, now);
+        let mut node = Self { engine, store, now };
+        node.run()?;
+        Ok(node)
+    }
+
+    fn run(&mut self) -> Result<(), StoreError> {
+        while let Some(output) = self.engine.poll(self.now) {
+            match output {
+                Output::Recall(id, needs) => {
+                    let recalled = recall(&*self.store.reader(), &needs)?;
+                    self.engine.handle(Event::Recalled(id, recalled), self.now);
+                }
+                Output::Commit(id, batch) => {
+                    self.store.commit(&batch)?;
+                    self.engine.handle(Event::Committed(id), self.now);
+                }
+                Output::Act(_) | Output::Work(_) => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Puts a token whose row has about `bytes` bytes.
+    fn put(&mut self, n: usize, bytes: usize) -> Result<(), StoreError> {
+        let put = TokenPut {
+            at: Timestamp(0),
+            actor: Actor::User(noise(n, bytes).into()),
+            token: token(n),
+            status: AuthorizationStatus::Accepted,
+            group: None,
+            expires: None,
+            master: false,
+            concurrent: false,
+            version: 0,
+        };
+        self.ask(Request::PutToken(Box::new(put), Precondition::None))
+    }
+
+    fn ask(&mut self, request: Request) -> Result<(), StoreError> {
+        self.now = Timestamp(self.now.0 + 10);
+        let input = Input::Operator { actor: Actor::Clock, call: None, request };
+        self.engine.handle(Event::Input(Subject::Network, input), self.now);
+        self.run()
+    }
+
+    fn rows(&self) -> Vec<(Key, Row)> {
+        let prefix = Key { table: Table::Token, path: String::new() };
+        let range = Range { prefix, after: None, reverse: false, limit: 10_000 };
+        self.store.reader().page(&range).unwrap()
+    }
+
+    fn history(&self) -> Vec<Fact> {
+        let mut facts = Vec::new();
+        let all = self.store.keeper().history(|(_, _, fact)| {
+            facts.push(fact);
+            ControlFlow::Continue(())
+        });
+        all.unwrap();
+        facts
+    }
+}
+
+fn token(n: usize) -> IdToken {
+    IdToken::new(TokenKind::Central, &format!("T{n:04}"))
+}
+
+/// Text that does not compress.
+fn noise(seed: usize, bytes: usize) -> String {
+    let mut state = seed as u64 + 1;
+    let letter = |_| {
+        state =
+            state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        char::from(b' ' + (state >> 33) as u8 % 90)
+    };
+    (0..bytes).map(letter).collect()
+}
+
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let to = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            copy(&entry.path(), &to);
+        } else {
+            std::fs::copy(entry.path(), to).unwrap();
+        }
+    }
+}
+
+/// The disk as it is after every commit is what a process killed there leaves behind.
+#[test]
+fn after_every_commit_a_start_finds_everything() {
+    let home = TempDir::new().unwrap();
+    let mut node = Node::open(&home.path().join("live"), 0).unwrap();
+    for n in 0..160 {
+        if n % 7 == 3 {
+            node.ask(Request::RemoveToken(token(n % 12))).unwrap();
+        } else {
+            node.put(n % 12, [10, 500, 9_000, 40_000][n % 4]).unwrap();
+        }
+        if n % 5 != 0 {
+            continue;
+        }
+        let dead = home.path().join(format!("dead-{n}"));
+        copy(&home.path().join("live"), &dead);
+        let again = Node::open(&dead, node.now.0).unwrap();
+        assert_eq!(again.engine.network(), node.engine.network());
+        assert_eq!(again.rows(), node.rows(), "after {n}");
+        assert_eq!(again.history(), node.history());
+        // A start that dies before it wrote the rows that were owed owes them again.
+        drop(again);
+        let mut again = Node::open(&dead, node.now.0).unwrap();
+        assert_eq!(again.rows(), node.rows(), "after {n}, second start");
+        again.put(500, 10).unwrap();
+        again.store.close().unwrap();
+        let again = Node::open(&dead, node.now.0).unwrap();
+        assert_eq!(again.rows().len(), node.rows().len() + 1);
+    }
+    let (first, last) = node.store.keeper().log_blocks();
+    assert!(first > 60 && last - first < 90, "the log is trimmed: {first} to {last}");
+    assert!(node.engine.counters().snapshots > 2);
+}
+
+#[test]
+fn a_store_is_in_one_process_at_a_time() {
+    let home = TempDir::new().unwrap();
+    let _one = SledStore::open(home.path(), options()).unwrap();
+    let Err(error) = SledStore::open(home.path(), options()) else { panic!("opened twice") };
+    assert!(error.to_string().contains("is in use"), "{error}");
+}
+
+fn filled(folder: &Path) {
+    let mut node = Node::open(folder, 0).unwrap();
+    for n in 0..20 {
+        node.put(n, 3_000).unwrap();
+    }
+}
+
+/// Opens a store whose table was changed, and gives the error.
+fn damage(change: impl FnOnce(&sled::Db)) -> String {
+    let home = TempDir::new().unwrap();
+    filled(home.path());
+    let db = opening::open_sled(home.path(), &options()).unwrap();
+    change(&db);
+    db.flush().unwrap();
+    drop(db);
+    match SledStore::open(home.path(), options()) {
+        Err(error @ StoreError::Damaged(_)) => error.to_string(),
+        Err(error) => panic!("another error: {error}"),
+        Ok(_) => panic!("a damaged store was opened"),
+    }
+}
+
+#[test]
+fn damage_is_named_and_never_opened() {
+    let gap = damage(|db| drop(db.remove(keys::block_part(7, 0))));
+    assert!(gap.contains("block 7") && gap.contains("busbar restore"), "{gap}");
+    let flipped = damage(|db| {
+        let key = keys::block_part(9, 0);
+        let mut value = db.get(&key).unwrap().unwrap().to_vec();
+        value[60] ^= 1;
+        db.insert(key, value).unwrap();
+    });
+    assert!(flipped.contains("block 9") && flipped.contains("checksum"), "{flipped}");
+    let tail = damage(|db| {
+        let last = db.scan_prefix(keys::LOG).keys().next_back().unwrap().unwrap();
+        db.remove(last).unwrap();
+        let mut marks = Marks::decode(&db.get(keys::MARKS).unwrap().unwrap()).unwrap();
+        marks.rows_through = 20;
+        db.insert(keys::MARKS, marks.encode()).unwrap();
+    });
+    assert!(tail.contains("block 20"), "{tail}");
+    assert!(damage(|db| drop(db.remove(keys::MARKS))).contains("marks"));
+}
+
+#[test]
+fn a_store_that_is_only_read_takes_no_facts_and_stays_as_it_is() {
+    let home = TempDir::new().unwrap();
+    filled(home.path());
+    let read_only = Options { read_only: true, ..options() };
+    let (mut store, restored) = SledStore::open(home.path(), read_only.clone()).unwrap();
+    assert_eq!(restored.facts.len(), 20);
+    let batch = Batch { facts: restored.facts[..1].to_vec(), ..Batch::default() };
+    assert!(store.commit(&batch).is_err());
+    let nothing = home.path().join("nothing");
+    assert!(SledStore::open(&nothing, read_only).is_err());
+    assert!(!nothing.join("sled").exists());
+}
+
+#[test]
+fn archive_files_follow_each_other() {
+    let home = TempDir::new().unwrap();
+    let mut node = Node::open(home.path(), 0).unwrap();
+    for n in 0..120 {
+        node.put(n % 5, 200).unwrap();
+    }
+    let files = crate::archive::block_files(&home.path().join("archive")).unwrap();
+    assert!(files.len() > 1, "{files:?}");
+    let all = node.history();
+    assert_eq!(all.len(), 120);
+    drop(node);
+    std::fs::remove_file(&files[files.len() - 1].1).unwrap();
+    let Err(error) = SledStore::open(home.path(), options()) else { panic!("opened") };
+    assert!(error.to_string().contains("lacks the blocks"), "{error}");
+}
+
+#[test]
+fn space_and_the_reserve_are_looked_after() {
+    let home = TempDir::new().unwrap();
+    let (store, _) = SledStore::open(home.path(), options()).unwrap();
+    assert_eq!(std::fs::metadata(home.path().join("reserve")).unwrap().len(), 4096);
+    assert!(!store.keeper().is_low_on_space());
+    drop(store);
+    let greedy = Options { low_space_bytes: u64::MAX / 2, ..options() };
+    let (store, _) = SledStore::open(home.path(), greedy).unwrap();
+    assert!(store.keeper().is_low_on_space());
+}
