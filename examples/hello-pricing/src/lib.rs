@@ -5,7 +5,8 @@ use busbar_sdk::compiled::{Reader, Writer};
 use busbar_sdk::{Configuration, Error, Line, Prepared, Pricing, Session};
 use busbar_sdk::{PriceComponent, PriceUnit, export_pricing, json};
 
-struct HelloPricing;
+/// The plugin.
+pub struct HelloPricing;
 export_pricing!(HelloPricing);
 
 impl Pricing for HelloPricing {

@@ -80,3 +80,44 @@ fn files(plugin: &Plugin) -> [(&'static str, Vec<u8>); 2] {
     }
     [("plugin.toml", manifest.into_bytes()), ("plugin.wasm", plugin.wasm.clone())]
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plugin(name: &str) -> Plugin {
+        let text = String::from;
+        Plugin {
+            name: name.into(),
+            version: text("0.1.0"),
+            description: text("Says \"hello\""),
+            licence: text("Apache-2.0"),
+            world: text("pricing"),
+            wit: text("0.1"),
+            wasm: b"\0asm".to_vec(),
+        }
+    }
+
+    #[test]
+    fn a_differing_byte_a_missing_file_and_a_stranger_are_found() {
+        let dist = std::env::temp_dir().join(format!("build-plugins-{}", std::process::id()));
+        let plugins = [plugin("one"), plugin("two")];
+        for plugin in &plugins {
+            write(&dist, plugin).unwrap();
+        }
+        assert_eq!(compare(&dist, &plugins), Ok(()));
+        assert!(compare(&dist, &plugins[..1]).unwrap_err().contains("two: nothing builds it"));
+        std::fs::write(dist.join("two/plugin.wasm"), b"\0asn").unwrap();
+        assert!(compare(&dist, &plugins).unwrap_err().contains("first difference at 3"));
+        std::fs::remove_file(dist.join("two/plugin.wasm")).unwrap();
+        assert!(compare(&dist, &plugins).is_err());
+        std::fs::remove_dir_all(&dist).unwrap();
+    }
+
+    #[test]
+    fn the_manifest_is_toml() {
+        let [(_, manifest), _] = files(&plugin("one"));
+        let manifest = String::from_utf8(manifest).unwrap();
+        assert!(manifest.contains(r#"description = "Says \"hello\"""#), "{manifest}");
+    }
+}

@@ -8,7 +8,7 @@ use std::process::Command;
 use serde_json::Value;
 
 use crate::dist::Plugin;
-use crate::{Failure, component, toolchain};
+use crate::{Failure, component, toolchain, wrapper};
 
 const TARGET: &str = "wasm32-unknown-unknown";
 /// Small, so that a fresh instance touches few pages (a guest does not recurse deeply).
@@ -41,6 +41,8 @@ pub(crate) fn build(root: &Path, target: &Path) -> Result<Vec<Plugin>, Failure> 
     for package in &packages {
         cargo.arg("-p").arg(&package.name);
     }
+    let tool = std::env::current_exe().map_err(|error| format!("this tool: {error}"))?;
+    cargo.env("RUSTC_WRAPPER", tool).env(wrapper::ROOT, root);
     cargo.env("CARGO_ENCODED_RUSTFLAGS", flags(root)?);
     let status = cargo.status().map_err(|error| format!("cargo: {error}"))?;
     if !status.success() {

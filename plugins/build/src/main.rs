@@ -10,6 +10,7 @@ mod component;
 mod dist;
 mod guests;
 mod toolchain;
+mod wrapper;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -18,6 +19,10 @@ use std::process::ExitCode;
 type Failure = String;
 
 fn main() -> ExitCode {
+    if let Some(root) = std::env::var_os(wrapper::ROOT) {
+        let ran = wrapper::run(Path::new(&root), std::env::args_os().skip(1).collect());
+        std::process::exit(ran.unwrap_or_else(|failure| complain(&failure)));
+    }
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let done = match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
         [] => build(),
@@ -27,10 +32,15 @@ fn main() -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            eprintln!("build-plugins: {failure}");
+            complain(&failure);
             ExitCode::FAILURE
         }
     }
+}
+
+fn complain(failure: &str) -> i32 {
+    eprintln!("build-plugins: {failure}");
+    1
 }
 
 fn build() -> Result<(), Failure> {

@@ -1,7 +1,8 @@
-//! The rules of OCPI, one table each; the golden cases are in `tests/`.
+//! The rules of OCPI, one table each, and the golden cases.
 
 mod billed;
 mod configured;
+mod golden;
 mod limited;
 mod random;
 

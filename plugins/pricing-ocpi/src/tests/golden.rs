@@ -1,11 +1,10 @@
 //! The golden cases of `tests/golden`, priced natively: the fast loop. The compiled component is
 //! tried on the same cases by the host's tests, with the host's own cut.
 
-#[path = "golden/case.rs"]
 mod case;
 
+use crate::OcpiPricing;
 use busbar_sdk::{Configuration, Error, Line, Pricing};
-use pricing_ocpi::OcpiPricing;
 
 use case::{Case, Expected};
 

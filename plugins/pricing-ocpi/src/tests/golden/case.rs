@@ -7,17 +7,17 @@ use busbar_sdk::json::{self, Node, Value};
 use busbar_sdk::{Activity, Line, Period, Session};
 use jiff::{Timestamp, tz::TimeZone};
 
-pub(crate) struct Case {
-    pub(crate) id: String,
-    pub(crate) tariff: String,
-    pub(crate) currency: String,
-    pub(crate) session: Session,
-    pub(crate) is_credit: bool,
-    pub(crate) expected: Expected,
+pub(super) struct Case {
+    pub(super) id: String,
+    pub(super) tariff: String,
+    pub(super) currency: String,
+    pub(super) session: Session,
+    pub(super) is_credit: bool,
+    pub(super) expected: Expected,
 }
 
 /// In millionths.
-pub(crate) enum Expected {
+pub(super) enum Expected {
     NotApplicable,
     Totals { excl: Option<i64>, incl: Option<i64>, tolerance: u64 },
 }
@@ -30,7 +30,7 @@ const FILES: &[&str] = &[
 ];
 
 /// Every case whose total is not disputed.
-pub(crate) fn all() -> Vec<Case> {
+pub(super) fn all() -> Vec<Case> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/golden");
     let mut cases = vec![];
     for file in FILES {
@@ -47,14 +47,14 @@ pub(crate) fn all() -> Vec<Case> {
 }
 
 /// The session with every period that is long enough cut once more, where nothing changes.
-pub(crate) fn cut_in_half(session: &Session) -> Session {
+pub(super) fn cut_in_half(session: &Session) -> Session {
     let mut cut = session.clone();
     cut.periods = session.periods.iter().flat_map(halves).collect();
     cut
 }
 
 /// Without and with taxes.
-pub(crate) fn totals(lines: &[Line]) -> (i64, i64) {
+pub(super) fn totals(lines: &[Line]) -> (i64, i64) {
     lines.iter().fold((0, 0), |(excl, incl), line| {
         let taxes: i64 = line.taxes.iter().map(|tax| tax.amount).sum();
         match line.tax_included {
@@ -71,12 +71,12 @@ fn halves(period: &Period) -> Vec<Period> {
         .checked_div(u128::from(length.unsigned_abs()))
         .unwrap_or_default() as u64;
     if half == 0 {
-        return vec![period.clone()];
+        return vec![*period];
     }
     let middle = period.start + half;
     vec![
-        Period { end: middle, energy, ..period.clone() },
-        Period { start: middle, energy: period.energy - energy, ..period.clone() },
+        Period { end: middle, energy, ..*period },
+        Period { start: middle, energy: period.energy - energy, ..*period },
     ]
 }
 
@@ -183,7 +183,7 @@ impl Volumes {
         }
         let middle = period.end - milliseconds;
         vec![
-            Period { end: middle, ..period.clone() },
+            Period { end: middle, ..period },
             Period { start: middle, activity: Activity::Idle, energy: 0, ..period },
         ]
     }
