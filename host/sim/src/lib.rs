@@ -9,8 +9,10 @@
 pub mod car;
 pub mod limits;
 pub mod rng;
+pub mod scene;
 pub mod settings;
 pub mod spec;
 pub mod station;
+pub mod visit;
 mod wire;
 pub mod words;

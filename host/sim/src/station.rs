@@ -209,6 +209,11 @@ impl Station {
         self.plugs.iter().map(Plug::view).collect()
     }
 
+    /// What one sees of one of them, counted from 0.
+    pub fn plug(&self, index: usize) -> Option<PlugView> {
+        self.plugs.get(index).map(Plug::view)
+    }
+
     /// Something happened at `now_ms`, which never goes back.
     pub fn handle(&mut self, now_ms: i64, input: Input<'_>) {
         self.now_ms = now_ms.max(self.now_ms);

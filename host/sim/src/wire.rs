@@ -2,6 +2,8 @@
 //! module reads and writes its messages, and the station acts.
 
 mod v16;
+mod v201;
+mod v21;
 
 use busbar_ocpp::values::{Number, Str, Time};
 use busbar_ocpp::{ErrorCode, Version};
@@ -14,7 +16,8 @@ use crate::words::{Answer, Report, Status, TxEvent};
 pub(crate) fn request(spec: &Spec, report: &Report) -> (&'static str, String) {
     match spec.version {
         Version::V16 => v16::request(spec, report),
-        _ => unreachable!(),
+        Version::V201 => v201::request(spec, report),
+        Version::V21 => v21::request(spec, report),
     }
 }
 
@@ -22,7 +25,8 @@ pub(crate) fn request(spec: &Spec, report: &Report) -> (&'static str, String) {
 pub(crate) fn event(spec: &Spec, event: &TxEvent, number: i64) -> (&'static str, String) {
     match spec.version {
         Version::V16 => v16::event(spec, event, number),
-        _ => unreachable!(),
+        Version::V201 => v201::event(spec, event),
+        Version::V21 => v21::event(spec, event),
     }
 }
 
@@ -30,7 +34,8 @@ pub(crate) fn event(spec: &Spec, event: &TxEvent, number: i64) -> (&'static str,
 pub(crate) fn answer(version: Version, report: &Report, payload: &str) -> Option<Answer> {
     match version {
         Version::V16 => v16::answer(report, payload),
-        _ => unreachable!(),
+        Version::V201 => v201::answer(report, payload),
+        Version::V21 => v21::answer(report, payload),
     }
 }
 
@@ -38,7 +43,8 @@ pub(crate) fn answer(version: Version, report: &Report, payload: &str) -> Option
 pub(crate) fn event_answer(version: Version, event: &TxEvent, payload: &str) -> Option<Answer> {
     match version {
         Version::V16 => v16::event_answer(event, payload),
-        _ => unreachable!(),
+        Version::V201 => v201::event_answer(payload),
+        Version::V21 => v21::event_answer(payload),
     }
 }
 
@@ -50,7 +56,8 @@ pub(crate) fn obey(
 ) -> Result<String, ErrorCode> {
     match station.spec().version {
         Version::V16 => v16::obey(station, action, payload),
-        _ => unreachable!(),
+        Version::V201 => v201::obey(station, action, payload),
+        Version::V21 => v21::obey(station, action, payload),
     }
 }
 

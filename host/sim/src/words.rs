@@ -1,6 +1,8 @@
 //! Owns the words in which a simulated station thinks, whatever version it speaks. Must never
 //! name a version or a field of a message.
 
+use crate::settings::Setting;
+
 /// What a driver presents.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Token {
@@ -261,6 +263,10 @@ pub enum Report {
     Variables {
         /// The server's number for it.
         request_id: i64,
+        /// When it was asked, by the station's clock.
+        at_ms: i64,
+        /// The settings as they were.
+        settings: Vec<Setting>,
     },
 }
 

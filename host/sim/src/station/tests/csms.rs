@@ -82,13 +82,13 @@ impl World {
         self.input(Input::Text(&rpc::call(&id, action, &payload.to_string())));
         let (answered, answer) = self.answers.last().expect("an answer").clone();
         assert_eq!(answered, id);
-        let file = if self.version == Version::V16 {
-            format!("{action}Response")
-        } else {
-            format!("{action}Response")
-        };
-        self.strictly(&file, &answer.to_string());
+        self.strictly(&format!("{action}Response"), &answer.to_string());
         answer
+    }
+
+    /// The server says something, right or wrong.
+    pub(crate) fn hear(&mut self, text: &str) {
+        self.input(Input::Text(text));
     }
 
     /// The network goes, as the station sees it, or comes again.
