@@ -39,6 +39,26 @@ pub struct Site {
     stations: BTreeMap<StationId, Station>,
 }
 
+/// How much there is of what a status page shows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Stations that were not removed.
+    pub stations: u64,
+    /// Sessions that run.
+    pub open: u64,
+    /// Sessions that are held and were not archived yet.
+    pub held: u64,
+}
+
+impl Counts {
+    /// Adds another site's.
+    pub fn add(&mut self, other: Self) {
+        self.stations += other.stations;
+        self.open += other.open;
+        self.held += other.held;
+    }
+}
+
 impl Site {
     /// What must be recalled before `decide`: tokens, and transactions that left the state.
     pub fn needs(&self, input: &Input) -> Needs {
@@ -273,6 +293,19 @@ impl Site {
     /// booted.
     pub fn booted(&self, station: &StationId) -> Option<Registration> {
         self.station(station)?.booted.as_ref().map(|booted| booted.registration)
+    }
+
+    /// How much there is of what a status page shows.
+    pub fn counts(&self) -> Counts {
+        let mut counts = Counts::default();
+        for station in self.stations.values() {
+            counts.stations += u64::from(!station.removed);
+            for transaction in station.transactions.values() {
+                counts.open += u64::from(transaction.is_live());
+                counts.held += u64::from(is_held(transaction));
+            }
+        }
+        counts
     }
 
     fn station(&self, id: &StationId) -> Option<&Station> {

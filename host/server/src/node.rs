@@ -2,7 +2,17 @@
 //! core, read rows, follow facts, read frames. Must never know how the node runs: that is the
 //! `Runtime` behind it.
 
+mod connections;
+mod life;
 pub mod live;
+mod machine;
+mod plugins;
+mod workers;
+
+pub use connections::{Mailbox, Opening};
+pub use life::{Life, Message};
+pub use machine::{Frames, Machine, OpenStore, StartError, store_folder};
+pub use plugins::{PluginHost, PluginHostError};
 
 use std::fmt;
 use std::sync::Arc;
@@ -14,7 +24,7 @@ use busbar_charging::ids::{Hash, StationId};
 use busbar_charging::input::Request;
 use busbar_charging::pricing::{CutSession, Line, PreparedTariff, PriceError};
 use busbar_charging::subject::Subject;
-use busbar_charging::units::Timestamp;
+use busbar_charging::units::{Currency, Timestamp};
 use busbar_engine::store::{Reader, StoreError};
 use tokio::sync::{Semaphore, oneshot};
 
@@ -59,11 +69,17 @@ pub trait Runtime: Send + Sync {
 /// What the shell asks of the plugin host. All methods block and may take as long as a plugin
 /// may: call them on a blocking thread.
 pub trait Plugins: Send + Sync {
-    /// Prepares a configuration: what a tariff is checked with before it is accepted.
+    /// Prepares a configuration: what a tariff is checked with before it is accepted. Gives also
+    /// the hash of the configuration, which a tariff and its CDRs name.
     ///
     /// # Errors
     /// What the plugin, or the host about the plugin, has to say.
-    fn prepare(&self, plugin: Hash, configuration: &str) -> Result<PreparedTariff, PriceError>;
+    fn prepare(
+        &self,
+        plugin: Hash,
+        configuration: &str,
+        currency: Currency,
+    ) -> Result<(PreparedTariff, Hash), PriceError>;
 
     /// Prices a cut session: what `verify` runs again.
     ///
@@ -73,6 +89,7 @@ pub trait Plugins: Send + Sync {
         &self,
         plugin: Hash,
         configuration: &str,
+        currency: Currency,
         session: &CutSession,
     ) -> Result<Vec<Line>, PriceError>;
 

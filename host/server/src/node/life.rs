@@ -1,0 +1,311 @@
+//! Owns one life of the engine: from opening the store to its end by a stop or a failure. One
+//! thread decides; threads beside it commit, read and price. Must never block the deciding thread
+//! on any of them.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, mpsc};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use busbar_charging::action::{Action, Done, Problem, Reply};
+use busbar_charging::context::Policy;
+use busbar_charging::fact::Call;
+use busbar_charging::input::{CommandReturned, Input};
+use busbar_charging::subject::Subject;
+use busbar_engine::store::{Batch, Restored, Store, StoreError};
+use busbar_engine::{BatchId, Engine, Event, Output, Tuning};
+use tokio::sync::oneshot;
+
+use super::connections::{Connections, Opening};
+use super::live::Live;
+use super::workers::{Readers, Workers};
+use super::{Ask, Status};
+use crate::clock;
+
+/// Events taken in one go before the engine is polled.
+const EVENTS_AT_ONCE: usize = 256;
+/// How often the status is counted anew.
+const COUNT_EVERY: Duration = Duration::from_secs(2);
+/// How long a stop waits for the last commit.
+const LAST_COMMIT: Duration = Duration::from_secs(20);
+
+/// What reaches the deciding thread.
+#[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "nearly all messages are events")]
+pub enum Message {
+    /// For the engine.
+    Event(Event),
+    /// A request from the API.
+    Ask(Ask),
+    /// A connection opens.
+    Open(Opening),
+    /// A connection has ended, and its last inputs were sent before.
+    Closed(u64),
+    /// A commit came back.
+    Committed(BatchId, Result<(), StoreError>),
+    /// A read failed.
+    ReadFailed(StoreError),
+    /// Stop in order.
+    Stop,
+}
+
+/// A running life, for those who send to it.
+#[derive(Clone, Debug)]
+pub struct Life {
+    /// Never the same again.
+    pub incarnation: u64,
+    sender: mpsc::Sender<Message>,
+    queued: Arc<AtomicU64>,
+}
+
+impl Life {
+    /// Sends a message to the deciding thread; false when this life is over.
+    pub fn send(&self, message: Message) -> bool {
+        self.queued.fetch_add(1, Ordering::Relaxed);
+        self.sender.send(message).is_ok()
+    }
+
+    /// Messages that wait for the deciding thread.
+    pub fn queued(&self) -> u64 {
+        self.queued.load(Ordering::Relaxed)
+    }
+}
+
+/// Why a life ended.
+#[derive(Debug)]
+pub(super) enum End {
+    Stopped,
+    Failed(StoreError),
+}
+
+/// What a life is made from.
+pub(super) struct Birth {
+    pub(super) store: Box<dyn Store>,
+    pub(super) restored: Restored,
+    pub(super) policy: Policy,
+    pub(super) incarnation: u64,
+    pub(super) seed: u128,
+}
+
+/// What a life shares with the rest of the node.
+#[derive(Clone)]
+pub(super) struct Shared {
+    pub(super) live: Arc<Live>,
+    pub(super) status: Arc<std::sync::Mutex<Status>>,
+    pub(super) workers: Workers,
+}
+
+/// The deciding thread's state.
+struct Deciding {
+    engine: Engine,
+    inbox: mpsc::Receiver<Message>,
+    queued: Arc<AtomicU64>,
+    committer: mpsc::Sender<(BatchId, Arc<Batch>)>,
+    following: BTreeMap<BatchId, Arc<Batch>>,
+    readers: Readers,
+    life: Life,
+    connections: Connections,
+    asks: HashMap<u64, oneshot::Sender<Result<Done, Problem>>>,
+    next_ask: u64,
+    shared: Shared,
+    counted: Instant,
+    stopping: Option<Instant>,
+    served: bool,
+}
+
+/// Runs a life to its end on this thread. `born` is called once rows may be read.
+pub(super) fn run(birth: Birth, shared: Shared, born: impl FnOnce(&Life)) -> End {
+    let (sender, inbox) = mpsc::channel();
+    let queued = Arc::new(AtomicU64::new(0));
+    let life = Life { incarnation: birth.incarnation, sender, queued: Arc::clone(&queued) };
+    let readers = Readers::start(birth.store.reader(), &life);
+    let committer = start_committer(birth.store, life.clone());
+    let now = clock::now();
+    let engine = Engine::new(
+        birth.seed,
+        birth.incarnation,
+        birth.policy,
+        Tuning::default(),
+        birth.restored,
+        now,
+    );
+    let mut deciding = Deciding {
+        engine,
+        inbox,
+        queued,
+        committer,
+        following: BTreeMap::new(),
+        readers,
+        life,
+        connections: Connections::default(),
+        asks: HashMap::new(),
+        next_ask: 0,
+        shared,
+        counted: Instant::now() - COUNT_EVERY,
+        stopping: None,
+        served: false,
+    };
+    deciding.run(born)
+}
+
+fn start_committer(mut store: Box<dyn Store>, life: Life) -> mpsc::Sender<(BatchId, Arc<Batch>)> {
+    let (sender, batches) = mpsc::channel::<(BatchId, Arc<Batch>)>();
+    let committing = move || {
+        while let Ok((id, batch)) = batches.recv() {
+            let result = store.commit(&batch);
+            let failed = result.is_err();
+            life.send(Message::Committed(id, result));
+            if failed {
+                return;
+            }
+        }
+    };
+    let _detached = thread::Builder::new().name("commit".into()).spawn(committing);
+    sender
+}
+
+impl Deciding {
+    fn run(&mut self, born: impl FnOnce(&Life)) -> End {
+        let mut born = Some(born);
+        loop {
+            self.drain_outputs();
+            // Rows that a crash left out are in the first batch: nothing is served before it.
+            if !self.served && self.following.is_empty() {
+                self.served = true;
+                if let Some(born) = born.take() {
+                    born(&self.life);
+                }
+            }
+            if self.counted.elapsed() >= COUNT_EVERY {
+                self.count();
+            }
+            if self.may_stop() {
+                return End::Stopped;
+            }
+            match self.inbox.recv_timeout(self.wait()) {
+                Ok(first) => {
+                    if let Some(end) = self.take(first) {
+                        return end;
+                    }
+                    for _ in 0..EVENTS_AT_ONCE {
+                        let Ok(more) = self.inbox.try_recv() else { break };
+                        if let Some(end) = self.take(more) {
+                            return end;
+                        }
+                    }
+                }
+                Err(mpsc::RecvTimeoutError::Timeout) => {}
+                Err(mpsc::RecvTimeoutError::Disconnected) => return End::Stopped,
+            }
+        }
+    }
+
+    fn wait(&self) -> Duration {
+        let until_due = self.engine.deadline().map(|due| {
+            let millis = due.since(clock::now()).0.max(0);
+            Duration::from_millis(u64::try_from(millis).unwrap_or(0))
+        });
+        until_due.unwrap_or(COUNT_EVERY).min(COUNT_EVERY)
+    }
+
+    fn may_stop(&self) -> bool {
+        let Some(since) = self.stopping else { return false };
+        let idle = self.following.is_empty() && self.engine.counters().uncommitted == 0;
+        idle || since.elapsed() > LAST_COMMIT
+    }
+
+    fn drain_outputs(&mut self) {
+        let now = clock::now();
+        while let Some(output) = self.engine.poll(now) {
+            match output {
+                Output::Recall(id, needs) => self.readers.recall(id, needs),
+                Output::Commit(id, batch) => {
+                    self.following.insert(id, Arc::clone(&batch));
+                    // A committer that is gone has sent its failure before.
+                    let _gone = self.committer.send((id, batch));
+                }
+                Output::Work(work) => self.shared.workers.submit(work, &self.life),
+                Output::Act(action) => self.act(action),
+            }
+        }
+    }
+
+    fn act(&mut self, action: Action) {
+        match action {
+            Action::Reply { call: Call::Api { request, .. }, reply } => {
+                let Some(answer) = self.asks.remove(&request) else { return };
+                // A caller that is gone does not wait any more.
+                let _gone = match reply {
+                    Reply::Done(done) => answer.send(Ok(done)),
+                    Reply::Problem(problem) => answer.send(Err(problem)),
+                    _ => Ok(()),
+                };
+            }
+            Action::Command { ref station, command, .. } => {
+                let station = station.clone();
+                if !self.connections.act(action) {
+                    let returned = CommandReturned::Gone { may_have_left: false };
+                    let subject = Subject::Station(station.clone());
+                    let input = Input::Command { station, command, returned };
+                    self.engine.handle(Event::Input(subject, input), clock::now());
+                }
+            }
+            other => {
+                self.connections.act(other);
+            }
+        }
+    }
+
+    fn take(&mut self, message: Message) -> Option<End> {
+        self.queued.fetch_sub(1, Ordering::Relaxed);
+        let now = clock::now();
+        match message {
+            Message::Event(event) => self.engine.handle(event, now),
+            Message::Ask(ask) => self.ask(ask),
+            Message::Open(opening) => self.connections.open(opening),
+            Message::Closed(generation) => self.connections.close(generation),
+            Message::Committed(id, Ok(())) => {
+                if let Some(batch) = self.following.remove(&id) {
+                    let facts = batch.facts.iter();
+                    self.shared
+                        .live
+                        .publish(facts.map(|(_, subject, fact)| (subject.clone(), fact.clone())));
+                }
+                self.engine.handle(Event::Committed(id), now);
+            }
+            Message::Committed(_, Err(error)) | Message::ReadFailed(error) => {
+                return Some(End::Failed(error));
+            }
+            Message::Stop => self.stopping = Some(Instant::now()),
+        }
+        None
+    }
+
+    fn ask(&mut self, ask: Ask) {
+        self.next_ask += 1;
+        let call = Call::Api { incarnation: self.life.incarnation, request: self.next_ask };
+        self.asks.insert(self.next_ask, ask.answer);
+        let input = Input::Operator { actor: ask.actor, call: Some(call), request: ask.request };
+        self.engine.handle(Event::Input(ask.subject, input), clock::now());
+    }
+
+    /// Counts what the status page and the metrics show.
+    fn count(&mut self) {
+        self.counted = Instant::now();
+        self.asks.retain(|_, answer| !answer.is_closed());
+        let mut counts = busbar_charging::site::Counts::default();
+        for subject in self.engine.subjects() {
+            if let Some(site) = self.engine.site(subject) {
+                counts.add(site.counts());
+            }
+        }
+        let mut status = self.shared.status.lock().unwrap_or_else(|lock| lock.into_inner());
+        status.running = self.served && self.stopping.is_none();
+        status.connected = self.connections.len() as u64;
+        status.stations = counts.stations;
+        status.open_sessions = counts.open;
+        status.held_sessions = counts.held;
+        status.queued = self.queued.load(Ordering::Relaxed) + self.engine.counters().queued;
+    }
+}

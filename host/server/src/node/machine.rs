@@ -1,0 +1,294 @@
+//! Owns the node over its lives: it opens the store, runs an engine, and after a failure drops
+//! both and starts again by the same path. Must never go on with a store whose commit failed.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use busbar_charging::context::Policy;
+use busbar_charging::fact::Actor;
+use busbar_charging::fact::network::PluginInstalled;
+use busbar_charging::input::Request;
+use busbar_charging::row::{self, RowBody};
+use busbar_charging::subject::{Key, Subject};
+use busbar_charging::units::Timestamp;
+use busbar_engine::store::{Reader, Restored, Store, StoreError};
+use tokio::sync::oneshot;
+
+use super::life::{Birth, End, Life, Message, Shared, run};
+use super::live::Live;
+use super::plugins::PluginHost;
+use super::workers::Workers;
+use super::{
+    Ask, FramePage, FrameQuery, Kept, Node, NotReady, Plugins, Runtime, Status,
+};
+use crate::secrets;
+
+/// Facts kept for followers of the live facts.
+const LIVE_FACTS: usize = 10_000;
+/// How long to wait before a store that failed is opened again.
+const OPEN_AGAIN: Duration = Duration::from_secs(1);
+
+/// Why a node cannot start.
+#[derive(Debug)]
+pub struct StartError(pub String);
+
+impl std::fmt::Display for StartError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Opens the store: at the start, and again after a failure.
+pub type OpenStore =
+    Box<dyn Fn() -> Result<(Box<dyn Store>, Restored), StoreError> + Send + Sync>;
+
+/// Reads the frame log.
+pub trait Frames: Send + Sync {
+    /// Frames of a station, newest first. Blocks.
+    ///
+    /// # Errors
+    /// The frame log cannot be read.
+    fn page(&self, query: &FrameQuery) -> Result<FramePage, StoreError>;
+}
+
+/// A node over its lives.
+pub struct Machine {
+    inner: Arc<Inner>,
+    thread: Option<JoinHandle<()>>,
+}
+
+struct Inner {
+    life: RwLock<Option<Life>>,
+    reader: RwLock<Option<Arc<dyn Reader>>>,
+    status: Arc<Mutex<Status>>,
+    plugins: Arc<PluginHost>,
+    frames: Arc<dyn Frames>,
+    stopping: std::sync::atomic::AtomicBool,
+}
+
+impl Machine {
+    /// Opens the store and starts the node's threads.
+    ///
+    /// # Errors
+    /// The store cannot be opened the first time.
+    pub fn start(
+        open: OpenStore,
+        policy: Policy,
+        plugins: Arc<PluginHost>,
+        frames: Arc<dyn Frames>,
+    ) -> Result<(Self, Node), StartError> {
+        let failed = |error: &dyn std::fmt::Display| StartError(error.to_string());
+        let epoch = secrets::random::<8>().map_err(|error| failed(&error))?;
+        let live = Arc::new(Live::new(u64::from_le_bytes(epoch), LIVE_FACTS));
+        let first = open().map_err(|error| failed(&error))?;
+        let kept = plugins.install_first_party().map_err(StartError)?;
+        let inner = Arc::new(Inner {
+            life: RwLock::new(None),
+            reader: RwLock::new(None),
+            status: Arc::new(Mutex::new(Status::default())),
+            plugins: Arc::clone(&plugins),
+            frames,
+            stopping: false.into(),
+        });
+        let shared = Shared {
+            live: Arc::clone(&live),
+            status: Arc::clone(&inner.status),
+            workers: Workers::start(&plugins),
+        };
+        let lives = Lives { inner: Arc::clone(&inner), open, policy, shared, kept };
+        let (born, is_born) = std::sync::mpsc::channel();
+        let thread = thread::Builder::new()
+            .name("engine".into())
+            .spawn(move || lives.run(first, Some(born)))
+            .map_err(|error| failed(&error))?;
+        // Nothing is served before the rows that a crash left out are there.
+        let _born_or_dead = is_born.recv();
+        let node = Node::new(Arc::clone(&inner) as Arc<dyn Runtime>, live);
+        Ok((Self { inner, thread: Some(thread) }, node))
+    }
+
+    /// The life that takes connections now.
+    pub fn life(&self) -> Option<Life> {
+        self.inner.life()
+    }
+
+    /// A handle to ask for the life that takes connections.
+    pub fn lives(&self) -> impl Fn() -> Option<Life> + Send + Sync + Clone + 'static {
+        let inner = Arc::clone(&self.inner);
+        move || inner.life()
+    }
+
+    /// The rows, while the store is open.
+    pub fn reader(&self) -> impl Fn() -> Option<Arc<dyn Reader>> + Send + Sync + Clone + 'static {
+        let inner = Arc::clone(&self.inner);
+        move || inner.reader()
+    }
+
+    /// Says that the node stops: no more requests.
+    pub fn drain(&self) {
+        lock(&self.inner.status).draining = true;
+    }
+
+    /// Says whether the disk is nearly full.
+    pub fn set_low_space(&self, low: bool) {
+        lock(&self.inner.status).low_space = low;
+    }
+
+    /// Commits what was decided and ends the node. Blocks.
+    pub fn stop(mut self) {
+        self.inner.stopping.store(true, std::sync::atomic::Ordering::SeqCst);
+        self.drain();
+        if let Some(life) = self.life() {
+            life.send(Message::Stop);
+        }
+        if let Some(thread) = self.thread.take() {
+            // Its panic was reported where it happened.
+            let _panicked = thread.join();
+        }
+    }
+}
+
+impl Inner {
+    fn life(&self) -> Option<Life> {
+        self.life.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn set(&self, life: Option<Life>, reader: Option<Arc<dyn Reader>>) {
+        *self.life.write().unwrap_or_else(PoisonError::into_inner) = life;
+        *self.reader.write().unwrap_or_else(PoisonError::into_inner) = reader;
+    }
+}
+
+impl Runtime for Inner {
+    fn submit(&self, ask: Ask) -> Result<(), NotReady> {
+        let ready = self.life().filter(|_| !lock(&self.status).draining);
+        match ready {
+            Some(life) if life.send(Message::Ask(ask)) => Ok(()),
+            _ => Err(NotReady),
+        }
+    }
+
+    fn reader(&self) -> Option<Arc<dyn Reader>> {
+        self.reader.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn frames(&self, query: &FrameQuery) -> Result<FramePage, StoreError> {
+        self.frames.page(query)
+    }
+
+    fn status(&self) -> Status {
+        lock(&self.status).clone()
+    }
+
+    fn plugins(&self) -> Arc<dyn Plugins> {
+        Arc::clone(&self.plugins) as Arc<dyn Plugins>
+    }
+}
+
+/// The thread over all lives.
+struct Lives {
+    inner: Arc<Inner>,
+    open: OpenStore,
+    policy: Policy,
+    shared: Shared,
+    kept: Vec<Kept>,
+}
+
+impl Lives {
+    fn run(
+        &self,
+        first: (Box<dyn Store>, Restored),
+        mut born: Option<std::sync::mpsc::Sender<()>>,
+    ) {
+        let mut opened = Some(first);
+        loop {
+            let Some((store, restored)) = opened.take().or_else(|| self.open_again()) else {
+                return;
+            };
+            let reader = store.reader();
+            let Ok(seed) = secrets::random::<24>() else { return };
+            let (incarnation, rest) = seed.split_at(8);
+            let number = |bytes: &[u8]| bytes.iter().fold(0_u128, |n, b| (n << 8) | u128::from(*b));
+            let birth = Birth {
+                store,
+                restored,
+                policy: self.policy.clone(),
+                incarnation: u64::try_from(number(incarnation) >> 1).unwrap_or(1),
+                seed: number(rest),
+            };
+            let end = run(birth, self.shared.clone(), |life| {
+                self.install(life, &*reader);
+                self.inner.set(Some(life.clone()), Some(Arc::clone(&reader)));
+                lock(&self.inner.status).trouble = None;
+                lock(&self.inner.status).running = true;
+                if let Some(born) = born.take() {
+                    // Who started the node may have given up.
+                    let _gone = born.send(());
+                }
+            });
+            self.inner.set(None, None);
+            lock(&self.inner.status).running = false;
+            match end {
+                End::Stopped => return,
+                End::Failed(error) => {
+                    tracing::error!(%error, "the engine ended; the store is opened again");
+                    lock(&self.inner.status).trouble = Some(error.to_string());
+                }
+            }
+        }
+    }
+
+    fn open_again(&self) -> Option<(Box<dyn Store>, Restored)> {
+        loop {
+            if self.inner.stopping.load(std::sync::atomic::Ordering::SeqCst) {
+                return None;
+            }
+            thread::sleep(OPEN_AGAIN);
+            match (self.open)() {
+                Ok(opened) => return Some(opened),
+                Err(error) => {
+                    tracing::error!(%error, "the store cannot be opened; trying again");
+                    lock(&self.inner.status).trouble = Some(error.to_string());
+                }
+            }
+        }
+    }
+
+    /// Makes the plugins that are built in known to the core, where they are not yet.
+    fn install(&self, life: &Life, reader: &dyn Reader) {
+        for kept in &self.kept {
+            let row = reader.get(&Key::plugin(&kept.name)).ok().flatten();
+            let known = row.and_then(|row| row::Plugin::from_row(&row).ok());
+            if known.is_some_and(|row| row.installed.hash == kept.hash) {
+                continue;
+            }
+            let installed = PluginInstalled {
+                at: Timestamp(0),
+                actor: Actor::Clock,
+                name: kept.name.as_str().into(),
+                version: kept.version.as_str().into(),
+                world: kept.world.as_str().into(),
+                hash: kept.hash,
+            };
+            // The engine's queue is in order: who asks later finds it installed.
+            let (answer, _) = oneshot::channel();
+            life.send(Message::Ask(Ask {
+                subject: Subject::Network,
+                actor: Actor::Clock,
+                request: Request::InstallPlugin(Box::new(installed)),
+                answer,
+            }));
+        }
+    }
+}
+
+/// Where a data folder keeps its store.
+pub fn store_folder(data: &Path) -> PathBuf {
+    data.join("store")
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,87 @@
+//! Owns the threads beside the deciding one: readers that recall, workers that price. Must never
+//! decide.
+
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::thread;
+
+use busbar_charging::input::{Input, Needs, Work};
+use busbar_engine::store::{self, Reader};
+use busbar_engine::{Event, RecallId};
+
+use super::life::{Life, Message};
+use super::plugins::PluginHost;
+
+const READERS: usize = 2;
+const WORKERS: usize = 2;
+/// What a plugin call needs on the thread that makes it.
+const WORKER_STACK: usize = 4 * 1024 * 1024;
+
+/// Threads that recall rows, for one life.
+pub(super) struct Readers {
+    queue: mpsc::Sender<(RecallId, Needs)>,
+}
+
+impl Readers {
+    pub(super) fn start(reader: Arc<dyn Reader>, life: &Life) -> Self {
+        let (queue, jobs) = mpsc::channel::<(RecallId, Needs)>();
+        let jobs = Arc::new(Mutex::new(jobs));
+        for _ in 0..READERS {
+            let (jobs, reader, life) = (Arc::clone(&jobs), Arc::clone(&reader), life.clone());
+            let reading = move || {
+                while let Some((id, needs)) = next(&jobs) {
+                    life.send(match store::recall(&*reader, &needs) {
+                        Ok(recalled) => Message::Event(Event::Recalled(id, recalled)),
+                        Err(error) => Message::ReadFailed(error),
+                    });
+                }
+            };
+            let _detached = thread::Builder::new().name("recall".into()).spawn(reading);
+        }
+        Self { queue }
+    }
+
+    pub(super) fn recall(&self, id: RecallId, needs: Needs) {
+        // A reader that is gone has failed, and said so.
+        let _gone = self.queue.send((id, needs));
+    }
+}
+
+/// Threads that price, for the whole process: a plugin outlives an engine.
+#[derive(Clone)]
+pub(super) struct Workers {
+    queue: mpsc::Sender<(Work, Life)>,
+}
+
+impl Workers {
+    pub(super) fn start(plugins: &Arc<PluginHost>) -> Self {
+        let (queue, jobs) = mpsc::channel::<(Work, Life)>();
+        let jobs = Arc::new(Mutex::new(jobs));
+        for _ in 0..WORKERS {
+            let (jobs, plugins) = (Arc::clone(&jobs), Arc::clone(plugins));
+            let working = move || {
+                while let Some((work, life)) = next(&jobs) {
+                    price(&plugins, work, &life);
+                }
+            };
+            let builder = thread::Builder::new().name("price".into()).stack_size(WORKER_STACK);
+            let _detached = builder.spawn(working);
+        }
+        Self { queue }
+    }
+
+    pub(super) fn submit(&self, work: Work, life: &Life) {
+        // Workers live as long as the process.
+        let _gone = self.queue.send((work, life.clone()));
+    }
+}
+
+fn next<T>(jobs: &Mutex<mpsc::Receiver<T>>) -> Option<T> {
+    jobs.lock().unwrap_or_else(PoisonError::into_inner).recv().ok()
+}
+
+fn price(plugins: &PluginHost, work: Work, life: &Life) {
+    let Work::Price { subject, station, transaction, attempt, session, tariff } = work;
+    let result = plugins.price_metered(&tariff, &session);
+    let input = Input::Priced { station, transaction, attempt, result };
+    life.send(Message::Event(Event::Input(subject, input)));
+}
