@@ -174,7 +174,8 @@ impl Link {
         self.outputs.pop_front().map(|queued| queued.output)
     }
 
-    /// Whether the station is accepted, as far as this connection knows.
+    /// Whether the station is accepted, as far as this connection knows: by the answer to its last
+    /// boot, and not accepted once the core has said so.
     pub fn registration(&self) -> Option<Registration> {
         self.registration
     }
@@ -213,6 +214,9 @@ impl Link {
             return true;
         };
         if *reply == Reply::NotAccepted {
+            if matches!(self.registration, None | Some(Registration::Accepted)) {
+                self.registration = Some(Registration::Pending);
+            }
             self.refuse(&open.id, ErrorCode::SecurityError, "the station is not accepted", "{}");
             return true;
         }

@@ -88,6 +88,11 @@ impl Calls {
         found.filter(fresh).map_or(Seen::No, |answered| Seen::Answered(answered.frame.clone()))
     }
 
+    /// A message with this id is handled anew: what an earlier one was answered says nothing of it.
+    pub(super) fn forget(&mut self, id: &str) {
+        self.answered.retain(|answered| *answered.id != *id);
+    }
+
     /// Opens a call; gives the key under which its reply will come, which is its id where that is
     /// not taken by another message. `None` when too many are open.
     pub(super) fn enter(
@@ -118,9 +123,9 @@ impl Calls {
         self.open.remove(key)
     }
 
-    /// Keeps an answer for repeats. A newer message with the same id displaces it.
+    /// Keeps an answer for repeats.
     pub(super) fn keep(&mut self, open: &Open, frame: &str, now: Timestamp) {
-        self.answered.retain(|answered| answered.id != open.id);
+        self.forget(&open.id);
         if self.answered.len() >= KEPT {
             self.answered.pop_front();
         }

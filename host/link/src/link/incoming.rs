@@ -39,7 +39,7 @@ impl Link {
     fn call(&mut self, id: &str, action: &str, payload: &str, now: Timestamp) {
         let print = Print::of(action, payload);
         match self.calls.seen(id, print, now) {
-            Seen::No => {}
+            Seen::No => self.calls.forget(id),
             Seen::Open => {
                 return self.note(Note::Repeated { action: action.into(), answered: false });
             }
@@ -181,24 +181,30 @@ impl Link {
                     message_id: id.into(),
                 }
             }
-            Err(fault) => self.unusable(id, action, payload, fault.code, &fault.description),
+            Err(fault) => {
+                self.tell_unusable(id, fault.code, &fault.description);
+                self.unusable(action, payload, fault.code, &fault.description)
+            }
         };
         self.returned(command, returned);
         self.send_next(now);
     }
 
-    /// An answer that cannot be used is a call that failed; 2.1 can tell the station so.
+    /// 2.1 can tell the station that its CALLRESULT cannot be used; nothing else may answer one.
+    fn tell_unusable(&mut self, id: &str, code: ErrorCode, description: &str) {
+        if self.version == Version::V21 {
+            self.send(rpc::call_result_error(id, code, description, "{}"));
+        }
+    }
+
+    /// An answer that cannot be used is a call that failed.
     fn unusable(
         &mut self,
-        id: &str,
         action: Box<str>,
         payload: &str,
         code: ErrorCode,
         description: &str,
     ) -> CommandReturned {
-        if self.version == Version::V21 {
-            self.send(rpc::call_result_error(id, code, description, "{}"));
-        }
         let original = payload.into();
         self.note(Note::Unusable { action, description: description.into(), original });
         let code = code.spelling(self.version).into();
@@ -233,13 +239,17 @@ impl Link {
         if let Some(answer) = &bad.answer {
             self.send(answer.write(self.version));
         }
-        let (Some(CALL_RESULT | CALL_ERROR), Some(id)) = (bad.message_type, &bad.id) else {
+        let (Some(message_type @ (CALL_RESULT | CALL_ERROR)), Some(id)) =
+            (bad.message_type, &bad.id)
+        else {
             return;
         };
         if let Some((command, action)) = self.ended(id) {
-            let description = "the frame is malformed";
-            let code = ErrorCode::FormatViolation;
-            let returned = self.unusable(id, action, text, code, description);
+            let (code, description) = (ErrorCode::FormatViolation, "the frame is malformed");
+            if message_type == CALL_RESULT {
+                self.tell_unusable(id, code, description);
+            }
+            let returned = self.unusable(action, text, code, description);
             self.returned(command, returned);
             self.send_next(now);
         }
