@@ -16,8 +16,6 @@ use crate::units::{Current, Energy, Millis, Power, Timestamp};
 
 /// Slack for stations whose messages carry the time of sending, not of reading.
 const POWER_SLACK: Millis = Millis::from_secs(60);
-/// A station's time may be so far ahead of ours.
-const AHEAD: Millis = Millis::from_secs(10 * 60);
 /// No offline queue is older: a time further back is a wrong clock.
 const OLDEST_QUEUE: Millis = Millis::from_secs(60 * 24 * 60 * 60);
 
@@ -239,7 +237,7 @@ fn check_registers(registers: &[Register], policy: &Policy, findings: &mut Vec<F
 /// Whether the station's clock is far from ours, and how far.
 fn clock(transaction: &Transaction, policy: &Policy, behind: Option<Millis>) -> Option<Finding> {
     let ahead = |record: &&crate::fact::transaction::ReportRecord| {
-        record.report.at.since(record.received) > AHEAD
+        record.report.at.since(record.received) > policy.clock_tolerance
     };
     if let Some(record) = transaction.reports.values().find(ahead) {
         return Some(Finding::ClockOff { by: record.report.at.since(record.received) });

@@ -3,4 +3,5 @@
 mod bench;
 mod billing;
 mod permutations;
+mod pitfalls;
 mod rules;
