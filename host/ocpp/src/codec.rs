@@ -117,6 +117,7 @@ pub(crate) fn decode<T: Wire>(
     let message = T::read(&mut reader).map(Box::new);
     let clean = message.is_ok() && !reader.noted() && reader.end().is_ok();
     let violations = if clean { Vec::new() } else { judge(payload, &T::SHAPE, dialect, leniency)? };
+    debug_assert!(clean || !violations.is_empty(), "a note without a violation: {payload}");
     match message {
         Ok(message) => Ok(Decoded { message, violations }),
         // The passes disagree, which a test excludes.

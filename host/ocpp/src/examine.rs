@@ -23,6 +23,8 @@ pub(crate) fn examine(payload: &str, shape: &Shape, dialect: Dialect) -> Vec<Vio
         reader: Reader::new(payload, dialect, MAX_DEPTH),
         path: String::new(),
         found: Vec::new(),
+        heaviest: (true, u8::MAX),
+        first: u8::MAX,
     };
     if walk.payload(shape).is_err() {
         let too_deep = walk.reader.too_deep();
@@ -36,6 +38,10 @@ struct Walk<'a> {
     reader: Reader<'a>,
     path: String,
     found: Vec<Violation>,
+    /// Least `(tolerable, rank)` found: what refuses the payload by the tolerant policy.
+    heaviest: (bool, u8),
+    /// Least rank found: what refuses it by the strict one.
+    first: u8,
 }
 
 /// Only a text that is not JSON stops the walk.
@@ -53,22 +59,23 @@ impl Walk<'_> {
     }
 
     fn violation(&mut self, rule: Rule, tolerable: bool, detail: impl Into<Cow<'static, str>>) {
-        let path = self.path.clone();
-        let new = Violation { rule, path, detail: detail.into(), tolerable };
-        if self.found.len() < MOST_VIOLATIONS {
-            self.found.push(new);
+        let weight = (tolerable, rule.rank());
+        let full = self.found.len() == MOST_VIOLATIONS;
+        // A flood must cost no more than its bytes: the list is only searched for what decides
+        // more than all before.
+        if full && weight >= self.heaviest && rule.rank() >= self.first {
             return;
         }
-        // The list is full: only what decides more than all before still matters.
-        let decides = |v: &Violation| (v.tolerable, v.rule.rank());
-        let first = self.found.iter().map(|v| v.rule.rank()).min();
-        let most = self.found.iter().map(decides).min();
-        if Some(decides(&new)) < most || Some(new.rule.rank()) < first {
-            let weakest = self.found.iter().enumerate().max_by_key(|(_, v)| decides(v));
-            if let Some((at, _)) = weakest {
-                self.found[at] = new;
-            }
+        self.heaviest = self.heaviest.min(weight);
+        self.first = self.first.min(rule.rank());
+        let path = self.path.clone();
+        let new = Violation { rule, path, detail: detail.into(), tolerable };
+        if full {
+            let lightest = |(_, v): &(usize, &Violation)| (v.tolerable, v.rule.rank());
+            let at = self.found.iter().enumerate().max_by_key(lightest).map(|(at, _)| at);
+            self.found.remove(at.unwrap_or_default());
         }
+        self.found.push(new);
     }
 
     fn at<T>(&mut self, step: &str, walk: impl FnOnce(&mut Self) -> T) -> T {

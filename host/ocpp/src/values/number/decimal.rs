@@ -107,11 +107,12 @@ impl Decimal {
 
     /// How its absolute value compares with `other`, when both are above zero.
     fn compare_size(self, other: u128) -> Ordering {
-        let beyond = if self.more { Ordering::Greater } else { Ordering::Equal };
         if self.exponent >= 0 {
+            // With digits beyond those kept it has more than any `other` to begin with.
             let size = power_of_ten(self.exponent).and_then(|p| self.digits.checked_mul(p));
-            return size.map_or(Ordering::Greater, |size| size.cmp(&other).then(beyond));
+            return size.map_or(Ordering::Greater, |size| size.cmp(&other));
         }
+        let beyond = if self.more { Ordering::Greater } else { Ordering::Equal };
         let scaled =
             power_of_ten(self.exponent.saturating_neg()).and_then(|p| other.checked_mul(p));
         scaled.map_or(Ordering::Less, |scaled| self.digits.cmp(&scaled).then(beyond))
