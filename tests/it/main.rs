@@ -1,1 +1,3 @@
 //! The end-to-end tests, one binary: each module is one kind of proof.
+
+mod store;

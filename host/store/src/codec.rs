@@ -18,6 +18,7 @@ pub type PlacedFact = (Position, Subject, Fact);
 pub(crate) enum Kind {
     Block = b'B',
     Snapshot = b'S',
+    Frames = b'F',
 }
 
 const VERSION: u8 = 1;

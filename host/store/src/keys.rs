@@ -13,8 +13,9 @@ pub(crate) const ROWS: &[u8] = b"R";
 /// All snapshot parts begin so.
 pub(crate) const SNAPSHOTS: &[u8] = b"S";
 
-/// A longer path is cut, and a hash of the whole path keeps it apart from others.
-const MAX_PATH_BYTES: usize = 512;
+/// A longer path is cut, and a hash of the whole path keeps it apart from others. sled's inner
+/// pages hold some 300 keys and must stay below 128 KiB like all others (`parts`).
+const MAX_PATH_BYTES: usize = 256;
 
 /// A part of a block: blocks in order.
 pub(crate) fn block_part(block: u64, part: u16) -> Vec<u8> {

@@ -14,6 +14,8 @@ mod rows;
 mod sled_store;
 mod space;
 
+pub mod frames;
+
 pub use codec::PlacedFact;
 pub use committer::Committer;
 pub use keeper::Keeper;

@@ -1,6 +1,6 @@
 //! Owns the sled backend: one block of facts per commit, rows and snapshots written behind it.
 //! Must never return from a commit before its block is synced, use `flush_async` or
-//! `generate_id`, or give sled a value above 8 KiB (FACTS.md: its flush is no sync, the first
+//! `generate_id`, or give sled a value above 4 KiB (FACTS.md: its flush is no sync, the first
 //! hangs, the second skips, and large values go into files that nothing syncs).
 
 mod committing;
@@ -33,6 +33,8 @@ pub struct Options {
     pub reserve_bytes: u64,
     /// With less space than this, no new sessions.
     pub low_space_bytes: u64,
+    /// With every commit at least so many rows are written, so that the log can be trimmed.
+    pub rows_per_commit: usize,
     /// So many rows may wait in memory.
     pub waiting_rows: usize,
     /// So many bytes of rows may wait in memory.
@@ -51,6 +53,7 @@ impl Default for Options {
             cache_bytes: 64 << 20,
             reserve_bytes: 32 << 20,
             low_space_bytes: 256 << 20,
+            rows_per_commit: 32,
             waiting_rows: 20_000,
             waiting_row_bytes: 32 << 20,
             archive_step: 64,

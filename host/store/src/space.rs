@@ -37,7 +37,8 @@ impl Reserve {
         let file = File::create(&self.path)?;
         let flags = rustix::fs::FallocateFlags::empty();
         rustix::fs::fallocate(&file, flags, 0, self.bytes)?;
-        file.sync_all()
+        file.sync_all()?;
+        File::open(folder)?.sync_all()
     }
 
     /// Gives the space back.

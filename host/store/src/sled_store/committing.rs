@@ -11,8 +11,6 @@ use crate::marks::Marks;
 use crate::rows::{self, WaitingRow};
 use crate::{keys, parts};
 
-/// With every commit at least so many rows are written, so that the log can be trimmed.
-const ROWS_PER_COMMIT: usize = 32;
 /// With every commit about so many bytes of snapshots are written.
 const SNAPSHOT_BYTES_PER_COMMIT: usize = 256 << 10;
 /// With every commit at most so many blocks are removed.
@@ -35,7 +33,8 @@ impl SledStore {
         let (mut step, block) = (sled::Batch::default(), progress.last_block + 1);
         let mut marks = progress.marks.clone();
         self.add_block(&mut step, block, batch)?;
-        let written = self.add_rows(&mut step, &mut marks, progress.last_block, ROWS_PER_COMMIT)?;
+        let rows_per_commit = shared.options.rows_per_commit;
+        let written = self.add_rows(&mut step, &mut marks, progress.last_block, rows_per_commit)?;
         if progress.backups == 0 {
             self.add_snapshots(&mut step, marks.rows_through)?;
             self.trim(&mut step, &mut marks, block)?;

@@ -35,8 +35,12 @@ pub(super) fn open(folder: &Path, options: Options) -> Result<(SledStore, Restor
     made.map_err(|error| io_error(&archive_folder.display().to_string(), &error))?;
     let db = open_sled(folder, &options)?;
     if is_new {
-        begin(folder, &db)?;
+        let failed = |error: sled::Error| sled_error(folder, "a new store", &error);
+        db.insert(keys::MARKS, Marks::new().encode()).map_err(failed)?;
+        db.flush().map_err(failed)?;
     }
+    // sled makes files when it opens, and leaves their names to chance.
+    sync_all(folder).map_err(|error| io_error(&folder.display().to_string(), &error))?;
     let marks = read_marks(folder, &db)?;
     let log = read_log(folder, &db, &marks)?;
     let (snapshots, snapshot_parts) = read_snapshots(folder, &db)?;
@@ -114,16 +118,8 @@ pub(crate) fn open_file(folder: &Path) -> Result<File, StoreError> {
     opened.map_err(|error| io_error(&path.display().to_string(), &error))
 }
 
-/// Makes a new store durable: its marks, its files and the entries of their folders.
-fn begin(folder: &Path, db: &sled::Db) -> Result<(), StoreError> {
-    let failed = |error: sled::Error| sled_error(folder, "a new store", &error);
-    db.insert(keys::MARKS, Marks::new().encode()).map_err(failed)?;
-    db.flush().map_err(failed)?;
-    sync_all(folder).map_err(|error| io_error(&folder.display().to_string(), &error))
-}
-
-/// Syncs all files of a new store and the folders that name them.
-pub(crate) fn sync_all(folder: &Path) -> io::Result<()> {
+/// Syncs all files of a store and the folders that name them.
+fn sync_all(folder: &Path) -> io::Result<()> {
     for folder in [folder.join(SLED_FOLDER), folder.join(ARCHIVE_FOLDER)] {
         for entry in fs::read_dir(&folder)? {
             File::open(entry?.path())?.sync_all()?;

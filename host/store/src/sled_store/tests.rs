@@ -1,10 +1,10 @@
 use std::ops::ControlFlow;
 
 use busbar_charging::context::Policy;
-use busbar_charging::fact::network::TokenPut;
+use busbar_charging::fact::network::{PluginInstalled, TokenPut};
 use busbar_charging::fact::station::AuthorizationStatus;
 use busbar_charging::fact::{Actor, Fact};
-use busbar_charging::ids::{IdToken, TokenKind};
+use busbar_charging::ids::{Hash, IdToken, TokenKind};
 use busbar_charging::input::{Input, Precondition, Request};
 use busbar_charging::subject::{Key, Row, Subject, Table};
 use busbar_charging::units::Timestamp;
@@ -19,7 +19,8 @@ fn options() -> Options {
     Options {
         cache_bytes: 8 << 20,
         reserve_bytes: 4096,
-        waiting_rows: 40,
+        rows_per_commit: 0,
+        waiting_rows: 6,
         archive_step: 4,
         archive_file_bytes: 2_000,
         ..Options::default()
@@ -164,6 +165,38 @@ fn after_every_commit_a_start_finds_everything() {
     let (first, last) = node.store.keeper().log_blocks();
     assert!(first > 60 && last - first < 90, "the log is trimmed: {first} to {last}");
     assert!(node.engine.counters().snapshots > 2);
+}
+
+/// The first batch after a start may hold new facts beside the rows that were owed.
+#[test]
+fn rows_that_are_owed_keep_the_log_also_beside_new_facts() {
+    let home = TempDir::new().unwrap();
+    let (live, dead) = (home.path().join("live"), home.path().join("dead"));
+    let mut node = Node::open(&live, 0).unwrap();
+    for n in 0..5 {
+        node.put(n, 100).unwrap();
+    }
+    copy(&live, &dead);
+    let (mut store, restored) = SledStore::open(&dead, options()).unwrap();
+    assert_eq!(restored.rows_from, 0);
+    let mut engine = Engine::new(1, 1, Policy::default(), tuning(), restored, node.now);
+    let installed = PluginInstalled {
+        at: node.now,
+        actor: Actor::Clock,
+        name: "p".into(),
+        version: "1".into(),
+        world: "pricing".into(),
+        hash: Hash([0; 32]),
+    };
+    let request = Request::InstallPlugin(Box::new(installed));
+    let input = Input::Operator { actor: Actor::Clock, call: None, request };
+    engine.handle(Event::Input(Subject::Network, input), node.now);
+    let Some(Output::Commit(_, batch)) = engine.poll(node.now) else { panic!("no commit") };
+    assert_eq!((batch.facts.len(), batch.rows.len()), (1, 6));
+    store.commit(&batch).unwrap();
+    drop((store, engine));
+    let again = Node::open(&dead, node.now.0).unwrap();
+    assert_eq!(again.rows(), node.rows());
 }
 
 #[test]

@@ -1,0 +1,410 @@
+//! Owns the frame log: what stations and we said, word for word, for as long as there is room.
+//! Must never hold up a connection or a commit: what does not fit the queue is dropped and
+//! counted. It holds nothing that the core needs, so it is never synced.
+
+mod redact;
+mod segment;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use busbar_charging::ids::StationId;
+use busbar_charging::units::Timestamp;
+use busbar_engine::store::StoreError;
+use serde::{Deserialize, Serialize};
+
+pub use redact::redact;
+use segment::{Segment, Writer};
+
+use crate::sled_store::io_error;
+
+/// Which way a frame went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Direction {
+    /// From the station.
+    Received,
+    /// To the station.
+    Sent,
+}
+
+/// One frame. Secrets are redacted by whoever captures it (`redact`).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Frame {
+    /// When it was captured.
+    pub at: Timestamp,
+    /// Whose connection.
+    pub station: StationId,
+    /// Which connection of the process.
+    pub generation: u64,
+    /// Which way.
+    pub direction: Direction,
+    /// As it was on the wire.
+    pub text: Box<str>,
+    /// As it was taken, where a quirk mended it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mended: Option<Box<str>>,
+}
+
+impl Frame {
+    fn bytes(&self) -> u64 {
+        (self.text.len() + self.mended.as_ref().map_or(0, |text| text.len()) + 40) as u64
+    }
+}
+
+/// How much is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FrameOptions {
+    /// Bytes on disk of all: `frames.max`.
+    pub max_bytes: u64,
+    /// Bytes of text of one station before its own older frames go first.
+    pub station_bytes: u64,
+    /// A segment file grows to about this.
+    pub segment_bytes: u64,
+    /// Frames are written in blocks of about so many bytes of text.
+    pub block_bytes: u64,
+    /// So many frames may wait for the disk.
+    pub queue: usize,
+}
+
+impl Default for FrameOptions {
+    fn default() -> Self {
+        Self {
+            max_bytes: 1 << 30,
+            station_bytes: 32 << 20,
+            segment_bytes: 8 << 20,
+            block_bytes: 256 << 10,
+            queue: 8_192,
+        }
+    }
+}
+
+/// What the frame log did, for metrics.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct FrameCounters {
+    /// Frames taken in.
+    pub recorded: u64,
+    /// Frames dropped, because the disk did not keep up or failed.
+    pub dropped: u64,
+    /// Now: bytes on disk.
+    pub bytes: u64,
+}
+
+/// Frames waiting in memory are written after this time.
+const MAX_AGE: Duration = Duration::from_millis(1_000);
+
+/// A handle to the frame log of a process.
+#[derive(Clone)]
+pub struct FrameLog {
+    queue: SyncSender<Message>,
+    shared: Arc<Shared>,
+}
+
+enum Message {
+    Frame(Frame),
+    Write(SyncSender<()>),
+}
+
+struct Shared {
+    folder: PathBuf,
+    options: FrameOptions,
+    recorded: AtomicU64,
+    dropped: AtomicU64,
+    state: Mutex<State>,
+}
+
+/// All that changes.
+struct State {
+    /// The file that grows.
+    writer: Writer,
+    /// Full files, oldest first.
+    segments: VecDeque<Segment>,
+    /// Not written yet, with their numbers.
+    waiting: Vec<(u64, Frame)>,
+    waiting_bytes: u64,
+    next: u64,
+    /// Bytes of text on disk of each station.
+    stations: BTreeMap<StationId, u64>,
+}
+
+impl Shared {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl FrameLog {
+    /// Opens the log in a folder of its own, and starts the thread that writes it. The thread
+    /// ends with the last handle.
+    ///
+    /// # Errors
+    /// The folder cannot be used. A damaged segment is not an error: it is left out.
+    pub fn open(folder: &Path, options: FrameOptions) -> Result<Self, StoreError> {
+        let failed = |error| io_error(&folder.display().to_string(), &error);
+        let state = State::open(folder).map_err(failed)?;
+        let (queue, messages) = sync_channel(options.queue);
+        let shared = Arc::new(Shared {
+            folder: folder.into(),
+            options,
+            recorded: AtomicU64::new(0),
+            dropped: AtomicU64::new(0),
+            state: Mutex::new(state),
+        });
+        let writing = Arc::clone(&shared);
+        let thread = thread::Builder::new().name("frames".into());
+        thread.spawn(move || write_frames(&writing, &messages)).map_err(failed)?;
+        Ok(Self { queue, shared })
+    }
+
+    /// Takes a frame in, or drops it when the disk does not keep up. Never waits.
+    pub fn record(&self, frame: Frame) {
+        let counter = match self.queue.try_send(Message::Frame(frame)) {
+            Ok(()) => &self.shared.recorded,
+            Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => &self.shared.dropped,
+        };
+        counter.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Waits until all that was recorded before is written.
+    pub fn write(&self) {
+        let (done, wait) = sync_channel(0);
+        if self.queue.send(Message::Write(done)).is_ok() {
+            let _ = wait.recv();
+        }
+    }
+
+    /// A station's frames, newest first, each with its number; only those before number `before`
+    /// where it is given: the cursor of the next page is the last number.
+    ///
+    /// # Errors
+    /// The disk cannot be read.
+    pub fn page(
+        &self,
+        station: &StationId,
+        before: Option<u64>,
+        limit: usize,
+    ) -> Result<Vec<(u64, Frame)>, StoreError> {
+        let before = before.unwrap_or(u64::MAX);
+        for _ in 0..ATTEMPTS {
+            match self.read_page(station, before, limit, false) {
+                Ok(found) => return Ok(found),
+                Err(error) if is_stale(&error) => {}
+                Err(error) => return Err(io_error("the frame log", &error)),
+            }
+        }
+        let rest = self.read_page(station, before, limit, true);
+        rest.map_err(|error| io_error("the frame log", &error))
+    }
+
+    /// `lenient`: without what cannot be read.
+    fn read_page(
+        &self,
+        station: &StationId,
+        before: u64,
+        limit: usize,
+        lenient: bool,
+    ) -> io::Result<Vec<(u64, Frame)>> {
+        let state = self.shared.state();
+        let waiting = state.waiting.iter().rev();
+        let ours = waiting.filter(|(number, frame)| *number < before && frame.station == *station);
+        let mut found: Vec<_> = ours.take(limit).cloned().collect();
+        let segments = state.all();
+        drop(state);
+        for segment in segments.iter().rev() {
+            if found.len() >= limit {
+                break;
+            }
+            match segment.newest(station, before, limit - found.len()) {
+                Ok(frames) => found.extend(frames),
+                Err(error) if lenient && is_stale(&error) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(found)
+    }
+
+    /// Writes frames as JSON lines, oldest first: of one station, or of all.
+    ///
+    /// # Errors
+    /// The disk cannot be read, or `out` not written.
+    pub fn export(&self, station: Option<&StationId>, out: &mut dyn Write) -> io::Result<u64> {
+        self.write();
+        let segments = self.shared.state().all();
+        let mut count = 0;
+        for segment in segments {
+            for block in 0..segment.blocks() {
+                for (_, frame) in segment.read(block)? {
+                    if station.is_none_or(|station| frame.station == *station) {
+                        serde_json::to_writer(&mut *out, &frame)?;
+                        out.write_all(b"\n")?;
+                        count += 1;
+                    }
+                }
+            }
+        }
+        Ok(count)
+    }
+
+    /// What it did and holds.
+    pub fn counters(&self) -> FrameCounters {
+        FrameCounters {
+            recorded: self.shared.recorded.load(Ordering::Relaxed),
+            dropped: self.shared.dropped.load(Ordering::Relaxed),
+            bytes: self.shared.state().bytes(),
+        }
+    }
+}
+
+/// So often a page is read again whose files were rewritten meanwhile.
+const ATTEMPTS: usize = 3;
+
+/// True for what a file that was evicted or rewritten meanwhile gives, or one that is damaged.
+fn is_stale(error: &io::Error) -> bool {
+    use io::ErrorKind::{InvalidData, NotFound, UnexpectedEof};
+    matches!(error.kind(), NotFound | InvalidData | UnexpectedEof)
+}
+
+/// The thread: gathers frames into blocks.
+fn write_frames(shared: &Shared, messages: &Receiver<Message>) {
+    let mut oldest = Instant::now();
+    loop {
+        let message = messages.recv_timeout(MAX_AGE.saturating_sub(oldest.elapsed()));
+        let (mut answer, mut ends) = (None, false);
+        let mut state = shared.state();
+        match message {
+            Ok(Message::Frame(frame)) => state.wait(frame),
+            Ok(Message::Write(done)) => answer = Some(done),
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => ends = true,
+        }
+        let full = state.waiting_bytes >= shared.options.block_bytes;
+        if full || ends || answer.is_some() || oldest.elapsed() >= MAX_AGE {
+            let frames = state.waiting.len() as u64;
+            if state.write(&shared.folder, &shared.options).is_err() {
+                shared.dropped.fetch_add(frames, Ordering::Relaxed);
+            }
+            oldest = Instant::now();
+        }
+        drop(state);
+        if let Some(done) = answer {
+            let _ = done.send(());
+        }
+        if ends {
+            return;
+        }
+    }
+}
+
+impl State {
+    fn open(folder: &Path) -> io::Result<Self> {
+        fs::create_dir_all(folder)?;
+        let (mut segments, mut stations) = (VecDeque::new(), BTreeMap::new());
+        let mut next = 1;
+        for path in segment::files(folder)? {
+            // A file of which nothing can be read is left where it is.
+            let Ok(segment) = Segment::open(&path) else { continue };
+            for (station, bytes) in segment.stations()? {
+                *stations.entry(station).or_default() += bytes;
+            }
+            next = next.max(segment.end());
+            segments.push_back(segment);
+        }
+        let writer = Writer::create(folder, next)?;
+        let waiting = Vec::new();
+        Ok(Self { writer, segments, waiting, waiting_bytes: 0, next, stations })
+    }
+
+    /// All files, oldest first.
+    fn all(&self) -> Vec<Segment> {
+        let mut all: Vec<Segment> = self.segments.iter().cloned().collect();
+        all.push(self.writer.as_segment());
+        all
+    }
+
+    fn bytes(&self) -> u64 {
+        self.segments.iter().map(Segment::bytes).sum::<u64>() + self.writer.bytes()
+    }
+
+    fn wait(&mut self, frame: Frame) {
+        self.waiting_bytes += frame.bytes();
+        self.waiting.push((self.next, frame));
+        self.next += 1;
+    }
+
+    /// Writes what waits as one block, begins a new file where this one is full, and makes room.
+    fn write(&mut self, folder: &Path, options: &FrameOptions) -> io::Result<()> {
+        let frames = std::mem::take(&mut self.waiting);
+        self.waiting_bytes = 0;
+        if frames.is_empty() {
+            return Ok(());
+        }
+        self.writer.write(&frames)?;
+        for (_, frame) in &frames {
+            *self.stations.entry(frame.station.clone()).or_default() += frame.bytes();
+        }
+        if self.writer.bytes() >= options.segment_bytes {
+            let next = Writer::create(folder, self.next)?;
+            let full = std::mem::replace(&mut self.writer, next);
+            self.segments.push_back(full.finish()?);
+        }
+        while self.bytes() > options.max_bytes && !self.segments.is_empty() {
+            self.make_room(options)?;
+        }
+        Ok(())
+    }
+
+    /// Takes the oldest frames of the stations that are above their quota; where there are none,
+    /// the oldest segment.
+    fn make_room(&mut self, options: &FrameOptions) -> io::Result<()> {
+        let floods = |station: &StationId, stations: &BTreeMap<StationId, u64>| {
+            stations.get(station).is_some_and(|bytes| *bytes > options.station_bytes)
+        };
+        if self.stations.values().any(|bytes| *bytes > options.station_bytes) {
+            for index in 0..self.segments.len() {
+                let here = self.segments[index].stations()?;
+                if !here.keys().any(|station| floods(station, &self.stations)) {
+                    continue;
+                }
+                let stations = &self.stations;
+                let kept =
+                    self.segments[index].rewrite(|frame| !floods(&frame.station, stations))?;
+                for (station, bytes) in here {
+                    if floods(&station, &self.stations) {
+                        self.forget(&station, bytes);
+                    }
+                }
+                match kept {
+                    Some(segment) => self.segments[index] = segment,
+                    None => drop(self.segments.remove(index)),
+                }
+                return Ok(());
+            }
+        }
+        if let Some(oldest) = self.segments.pop_front() {
+            for (station, bytes) in oldest.stations()? {
+                self.forget(&station, bytes);
+            }
+            oldest.remove()?;
+        }
+        Ok(())
+    }
+
+    fn forget(&mut self, station: &StationId, bytes: u64) {
+        if let Some(total) = self.stations.get_mut(station) {
+            *total = total.saturating_sub(bytes);
+            if *total == 0 {
+                self.stations.remove(station);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,156 @@
+use tempfile::TempDir;
+
+use super::*;
+
+fn frame(station: u64, n: u64, bytes: usize) -> Frame {
+    let mut state = n.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
+    let letter = |_| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        char::from(b' ' + (state >> 40) as u8 % 90)
+    };
+    Frame {
+        at: Timestamp(n as i64),
+        station: format!("S{station}").as_str().into(),
+        generation: 1,
+        direction: if n.is_multiple_of(2) { Direction::Received } else { Direction::Sent },
+        text: (0..bytes).map(letter).collect::<String>().into(),
+        mended: n.is_multiple_of(3).then(|| "mended".into()),
+    }
+}
+
+fn options() -> FrameOptions {
+    FrameOptions {
+        max_bytes: 400_000,
+        station_bytes: 100_000,
+        segment_bytes: 50_000,
+        block_bytes: 5_000,
+        queue: 100_000,
+    }
+}
+
+fn all(log: &FrameLog, station: u64, page: usize) -> Vec<u64> {
+    let station = format!("S{station}").as_str().into();
+    let (mut times, mut before) = (Vec::new(), None);
+    loop {
+        let frames = log.page(&station, before, page).unwrap();
+        assert!(frames.iter().all(|(_, frame)| frame.station == station));
+        times.extend(frames.iter().map(|(_, frame)| frame.at.0 as u64));
+        match frames.last() {
+            Some((number, _)) => before = Some(*number),
+            None => return times,
+        }
+    }
+}
+
+#[test]
+fn frames_come_back_newest_first_also_after_a_start() {
+    let home = TempDir::new().unwrap();
+    let log = FrameLog::open(home.path(), options()).unwrap();
+    for n in 0..600 {
+        log.record(frame(n % 3, n, 300));
+    }
+    log.write();
+    let wanted: Vec<u64> = (0..600).rev().filter(|n| n % 3 == 1).collect();
+    assert_eq!(all(&log, 1, 7), wanted);
+    assert_eq!(all(&log, 1, 1_000), wanted);
+    let station = "S1".into();
+    let (_, newest) = &log.page(&station, None, 1).unwrap()[0];
+    assert_eq!(*newest, frame(1, 598, 300));
+    let mut lines = Vec::new();
+    assert_eq!(log.export(None, &mut lines).unwrap(), 600);
+    assert_eq!(log.export(Some(&station), &mut Vec::new()).unwrap(), 200);
+    let first = String::from_utf8(lines).unwrap().lines().next().unwrap().to_owned();
+    assert_eq!(serde_json::from_str::<Frame>(&first).unwrap(), frame(0, 0, 300));
+    drop(log);
+    let log = FrameLog::open(home.path(), options()).unwrap();
+    assert_eq!(all(&log, 1, 50), wanted);
+    log.record(frame(1, 601, 10));
+    log.write();
+    assert_eq!(all(&log, 1, 50)[..2], [601, 598]);
+    assert_eq!(all(&log, 9, 50), Vec::<u64>::new());
+}
+
+#[test]
+fn a_frame_is_found_before_it_is_written() {
+    let home = TempDir::new().unwrap();
+    let log = FrameLog::open(home.path(), options()).unwrap();
+    log.write();
+    log.record(frame(1, 1, 10));
+    while log.shared.state().next == 1 {
+        thread::yield_now();
+    }
+    assert_eq!(all(&log, 1, 5), [1]);
+}
+
+#[test]
+fn a_flood_evicts_only_itself() {
+    let home = TempDir::new().unwrap();
+    let log = FrameLog::open(home.path(), options()).unwrap();
+    for n in 0..20_000 {
+        log.record(frame(7, n, 200));
+        if n % 100 == 0 {
+            log.record(frame(1, n, 200));
+        }
+        if n % 1_000 == 0 {
+            log.write();
+        }
+    }
+    log.write();
+    assert_eq!(all(&log, 1, 100).len(), 200, "the quiet station lost frames");
+    let flood = all(&log, 7, 1_000);
+    assert!(flood.len() > 200 && flood.len() < 2_500, "{} frames of the flood", flood.len());
+    assert_eq!(flood[0], 19_999, "the newest of the flood is there");
+    let counters = log.counters();
+    assert!(counters.bytes <= 400_000 && counters.dropped == 0, "{counters:?}");
+}
+
+#[test]
+fn without_a_flood_the_oldest_go() {
+    let home = TempDir::new().unwrap();
+    let log = FrameLog::open(home.path(), options()).unwrap();
+    for n in 0..5_000 {
+        log.record(frame(n % 50, n, 200));
+    }
+    log.write();
+    let kept = all(&log, 0, 100);
+    assert!(kept.len() > 10 && kept.len() < 60, "{}", kept.len());
+    assert!(kept.windows(2).all(|pair| pair[0] == pair[1] + 50), "a gap");
+    assert!(log.counters().bytes <= 400_000);
+}
+
+#[test]
+fn what_the_disk_does_not_take_is_dropped_and_counted() {
+    let home = TempDir::new().unwrap();
+    let log = FrameLog::open(home.path(), FrameOptions { queue: 4, ..options() }).unwrap();
+    let state = log.shared.state();
+    for n in 0..50 {
+        log.record(frame(1, n, 10));
+    }
+    drop(state);
+    log.write();
+    let counters = log.counters();
+    assert!(counters.dropped >= 45, "{counters:?}");
+    assert_eq!(counters.recorded + counters.dropped, 50);
+}
+
+#[test]
+fn a_file_that_was_cut_off_gives_what_is_whole_of_it() {
+    let home = TempDir::new().unwrap();
+    let log = FrameLog::open(home.path(), options()).unwrap();
+    for n in 0..100 {
+        log.record(frame(1, n, 300));
+    }
+    log.write();
+    drop(log);
+    let path = segment::files(home.path()).unwrap().remove(0);
+    let whole = fs::read(&path).unwrap();
+    for cut in [1, 9, 200, whole.len() - 3_000, whole.len() - 3, whole.len()] {
+        fs::write(&path, &whole[..whole.len() - cut]).unwrap();
+        let log = FrameLog::open(home.path(), options()).unwrap();
+        let kept = all(&log, 1, 1_000);
+        assert!(kept.windows(2).all(|pair| pair[0] == pair[1] + 1));
+        assert!(kept.last().is_none_or(|oldest| *oldest == 0));
+    }
+}
