@@ -201,7 +201,7 @@ pub struct StationRecorded {
     pub changed: Timestamp,
     /// The last transaction id issued to it (1.6); 0 for none.
     pub last_issued: i64,
-    /// Time of receipt minus the station's time, of its last timed status.
+    /// The least time of receipt minus the station's time, of its timed statuses since its boot.
     pub behind: Option<Millis>,
 }
 

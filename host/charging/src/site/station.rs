@@ -32,7 +32,7 @@ pub(crate) struct Station {
     /// Which transaction a 1.6 start's content made.
     pub(crate) starts: BTreeMap<String, TransactionId>,
     pub(crate) last_issued: i64,
-    /// How far its clock is behind ours, by its last timed status.
+    /// How far its clock is behind ours at the most, by its timed statuses since its last boot.
     pub(crate) behind: Option<Millis>,
     pub(crate) commands: BTreeMap<CommandId, Command>,
     /// Messages that we asked for lately: let in while it is pending.
@@ -114,7 +114,11 @@ impl Station {
                     self.disconnected(gone.at);
                 }
             }
-            Fact::StationBooted(booted) => self.booted = Some(booted.clone()),
+            Fact::StationBooted(booted) => {
+                // Its clock is set by our answer.
+                self.behind = None;
+                self.booted = Some(booted.clone());
+            }
             Fact::StationStatus(status) => self.status(status),
             Fact::StationReported(reported) => {
                 self.triggered.remove(&reported.action);
@@ -173,7 +177,9 @@ impl Station {
 
     fn status(&mut self, status: &StationStatus) {
         if status.timed {
-            self.behind = Some(status.at.since(status.reported));
+            // The one that was under way for the shortest time tells the clock best.
+            let behind = status.at.since(status.reported);
+            self.behind = Some(self.behind.map_or(behind, |known| known.min(behind)));
         }
         let place = (status.evse, status.connector);
         if self.connectors.get(&place).is_none_or(|known| known.reported <= status.reported) {
@@ -240,6 +246,14 @@ impl Station {
     pub(crate) fn snapshot(&self) -> Vec<Fact> {
         let mut facts: Vec<Fact> = Vec::new();
         facts.extend(self.registered.clone().map(Fact::from));
+        facts.extend(self.connection.clone().map(Fact::from));
+        facts.extend(self.booted.clone().map(Fact::from));
+        let statuses = self.connectors.values().cloned();
+        facts.extend(statuses.map(|status| {
+            // Whom it told about is in the transaction's own record.
+            Fact::from(StationStatus { transaction: None, ..status })
+        }));
+        // After the boot and the statuses, which change what it records.
         facts.push(Fact::from(StationRecorded {
             at: self.changed,
             station: self.id.clone(),
@@ -247,13 +261,6 @@ impl Station {
             changed: self.changed,
             last_issued: self.last_issued,
             behind: self.behind,
-        }));
-        facts.extend(self.connection.clone().map(Fact::from));
-        facts.extend(self.booted.clone().map(Fact::from));
-        let statuses = self.connectors.values().cloned();
-        facts.extend(statuses.map(|status| {
-            // Whom it told about is in the transaction's own record.
-            Fact::from(StationStatus { transaction: None, ..status })
         }));
         facts.extend(self.transactions.values().map(|transaction| {
             Fact::from(crate::fact::transaction::TransactionReopened {

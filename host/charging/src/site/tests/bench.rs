@@ -16,8 +16,8 @@ use crate::input::{Input, Precondition, Recalled, Request, StationEvent, Transac
 use crate::network::Network;
 use crate::pricing::cut::cut;
 use crate::pricing::{
-    CutSession, Dimension, Line, PreparedTariff, PriceComponent, PriceError, PriceUnit,
-    QuantityUnit,
+    Activity, CutSession, Dimension, Line, Period, PreparedTariff, PriceComponent, PriceError,
+    PriceUnit, QuantityUnit,
 };
 use crate::row::{self, RowBody};
 use crate::site::Site;
@@ -127,12 +127,19 @@ impl Bench {
     }
 
     pub(super) fn put_tariff(&mut self, per_kwh: i64) {
-        let component = PriceComponent {
-            unit: PriceUnit::PerKwh,
-            price: Micros(per_kwh),
+        self.put_time_tariff(per_kwh, 0);
+    }
+
+    /// A tariff by energy and by the hour that the car could charge.
+    pub(super) fn put_time_tariff(&mut self, per_kwh: i64, per_hour: i64) {
+        let component = |unit, price| PriceComponent {
+            unit,
+            price: Micros(price),
             tax_included: false,
-            description: "energy".into(),
+            description: "test".into(),
         };
+        let mut components = vec![component(PriceUnit::PerKwh, per_kwh)];
+        components.extend((per_hour > 0).then(|| component(PriceUnit::PerMinute, per_hour / 60)));
         let put = TariffPut {
             at: self.now,
             actor: Actor::Clock,
@@ -142,9 +149,9 @@ impl Bench {
             currency: Currency::parse("EUR").unwrap(),
             plugin: "native".into(),
             plugin_hash: Hash([1; 32]),
-            configuration: per_kwh.to_string().into(),
+            configuration: format!("{per_kwh} {per_hour}").into(),
             configuration_hash: Hash([2; 32]),
-            prepared: PreparedTariff { components: vec![component], ..PreparedTariff::default() },
+            prepared: PreparedTariff { components, ..PreparedTariff::default() },
             default: true,
         };
         self.ask_network(Request::PutTariff(Box::new(put), Precondition::None));
@@ -271,7 +278,7 @@ impl Bench {
         let Work::Price { station, transaction, attempt, session, tariff, .. } = work;
         let priced = cut(&session, &tariff.prepared.boundaries)
             .map_err(|error| PriceError::Internal(format!("{error:?}")))
-            .map(|input| price(&input, tariff.configuration.parse().unwrap()));
+            .map(|input| price(&input, &tariff.configuration));
         let result = self.broken.clone().map_or(priced, Err);
         self.decide(Input::Priced { station, transaction, attempt, result });
     }
@@ -338,18 +345,26 @@ impl Bench {
     }
 }
 
-fn price(input: &CutSession, per_kwh: i64) -> (CutSession, Vec<Line>) {
-    let line = |period: &crate::pricing::Period| Line {
-        dimension: Dimension::Energy,
-        description: "energy".into(),
-        quantity: period.energy.0,
-        unit: QuantityUnit::Energy,
-        unit_price: Micros(per_kwh),
-        amount: Micros(period.energy.0 * per_kwh / 1_000_000),
+fn price(input: &CutSession, configuration: &str) -> (CutSession, Vec<Line>) {
+    let (per_kwh, per_hour) = configuration.split_once(' ').unwrap();
+    let (per_kwh, per_hour): (i64, i64) = (per_kwh.parse().unwrap(), per_hour.parse().unwrap());
+    let line = |period: &Period, dimension, unit: QuantityUnit, quantity: i64, price: i64| Line {
+        dimension,
+        description: "test".into(),
+        quantity,
+        unit,
+        unit_price: Micros(price),
+        amount: Micros(quantity * price / unit.per_unit_price()),
         tax_included: false,
         taxes: Vec::new(),
         start: period.start,
         end: period.end,
     };
-    (input.clone(), input.periods.iter().map(line).collect())
+    let energy = input.periods.iter().map(|p| p.energy.0).sum();
+    let time = |p: &&Period| p.activity == Activity::Charging;
+    let time = input.periods.iter().filter(time).map(|p| p.end.since(p.start).0).sum();
+    let Some(first) = input.periods.first() else { return (input.clone(), Vec::new()) };
+    let mut lines = vec![line(first, Dimension::Energy, QuantityUnit::Energy, energy, per_kwh)];
+    lines.push(line(first, Dimension::ChargingTime, QuantityUnit::Time, time, per_hour));
+    (input.clone(), lines)
 }

@@ -5,18 +5,24 @@ use proptest::prelude::*;
 
 use super::bench::*;
 use crate::fact::metering::{ChargingState, ReadingContext, Report, ReportKind};
-use crate::fact::station::Dialect;
-use crate::input::TransactionRef;
+use crate::fact::station::{ConnectorStatus, Dialect};
+use crate::input::{StationEvent, TransactionRef};
 use crate::row::Session;
+use crate::units::{Millis, Timestamp};
+
+/// A message of a charge.
+#[derive(Clone)]
+enum Said {
+    Report(Report),
+    /// 1.6 tells by a status who stopped the flow.
+    Status(Timestamp, ConnectorStatus),
+}
 
 /// A charge as its station would report it.
-fn charge(numbered: bool, steps: &[(i64, i64, bool)]) -> Vec<Report> {
+fn charge(numbered: bool, steps: &[(i64, i64, bool)]) -> Vec<Said> {
     let seq = |n: usize| numbered.then(|| i64::try_from(n).unwrap_or(0));
-    let mut reports = vec![with_reading(
-        report(ReportKind::Started, at(0), seq(0)),
-        ReadingContext::Begin,
-        5_000,
-    )];
+    let started = report(ReportKind::Started, at(0), seq(0));
+    let mut said = vec![Said::Report(with_reading(started, ReadingContext::Begin, 5_000))];
     let (mut clock, mut meter) = (0, 5_000);
     for (n, (seconds, wh, suspended)) in steps.iter().enumerate() {
         (clock, meter) = (clock + seconds, meter + wh);
@@ -24,35 +30,58 @@ fn charge(numbered: bool, steps: &[(i64, i64, bool)]) -> Vec<Report> {
         if numbered {
             update.state =
                 Some(if *suspended { ChargingState::SuspendedEv } else { ChargingState::Charging });
+        } else if *suspended {
+            said.push(Said::Status(at(clock - 10), ConnectorStatus::SuspendedEv));
+            said.push(Said::Status(at(clock + 10), ConnectorStatus::Charging));
         }
-        reports.push(with_reading(update, ReadingContext::Sample, meter));
+        said.push(Said::Report(with_reading(update, ReadingContext::Sample, meter)));
     }
     let end = report(ReportKind::Ended, at(clock + 60), seq(steps.len() + 1));
-    reports.push(with_reading(end, ReadingContext::End, meter + 100));
-    reports
+    said.push(Said::Report(with_reading(end, ReadingContext::End, meter + 100)));
+    said
 }
 
-/// Sends `order` (indices into the reports, each at least once) with `gap` seconds in between,
+/// Sends `order` (indices into the messages, each at least once) with `gap` seconds in between,
 /// then waits until all is billed.
-fn send(dialect: Dialect, reports: &[Report], order: &[usize], gap: i64) -> (Vec<Session>, Bench) {
+fn send(
+    (dialect, per_hour): (Dialect, i64),
+    said: &[Said],
+    order: &[usize],
+    gap: i64,
+) -> (Vec<Session>, Bench) {
     let mut bench = Bench::new(dialect);
-    bench.now = at(100_000);
+    if per_hour > 0 {
+        // A later version: in force at every start after it, so it must be the first one.
+        bench.network = crate::network::Network::default();
+        bench.put_time_tariff(500_000, per_hour);
+    }
+    bench.now = at(50_000);
+    let Said::Report(start) = &said[0] else { panic!("a charge begins with its start") };
     let named = if dialect == Dialect::V16 {
         // The station knows the id only from the answer to its start, which so comes first.
-        TransactionRef::Known(bench.start(reports[0].clone()))
+        TransactionRef::Known(bench.start(start.clone()))
     } else {
         TransactionRef::Known("T1".into())
     };
     for index in order {
-        let now = bench.now.plus(crate::units::Millis::from_secs(gap));
+        let now = bench.now.plus(Millis::from_secs(gap));
         bench.advance(now);
         let named = match (dialect, index) {
             (Dialect::V16, 0) => TransactionRef::Issue,
             _ => named.clone(),
         };
-        bench.report(named, reports[*index].clone());
+        match said[*index].clone() {
+            Said::Report(report) => bench.report(named, report),
+            Said::Status(at, status) => bench.say(StationEvent::Status {
+                evse: 1,
+                connector: 1,
+                status,
+                reported: Some(at),
+                error: None,
+            }),
+        };
     }
-    let end = bench.now.plus(crate::units::Millis::from_secs(100_000));
+    let end = bench.now.plus(Millis::from_secs(100_000));
     bench.advance(end);
     let sessions = bench.sessions().into_iter().map(|mut session| {
         session.session = crate::ids::SessionId(uuid::Uuid::nil());
@@ -75,6 +104,7 @@ proptest! {
         shuffle in any::<prop::sample::Index>(),
         gap in 0_i64..700,
         seed in any::<u64>(),
+        per_hour in prop::sample::select(vec![0_i64, 3_600_000]),
     ) {
         let reports = charge(dialect != Dialect::V16, &steps);
         let straight: Vec<usize> = (0..reports.len()).collect();
@@ -88,12 +118,12 @@ proptest! {
         }
         let rotate = shuffle.index(order.len());
         order.rotate_left(rotate);
-        let (expected, reference) = send(dialect, &reports, &straight, 0);
-        let (sessions, bench) = send(dialect, &reports, &order, gap);
+        let (expected, reference) = send((dialect, per_hour), &reports, &straight, 0);
+        let (sessions, bench) = send((dialect, per_hour), &reports, &order, gap);
         prop_assert_eq!(expected, sessions);
         prop_assert_eq!(reference.net(), bench.net());
         prop_assert_eq!(reference.charges(), 1);
-        if gap < 900 {
+        if gap * i64::try_from(order.len()).unwrap_or(i64::MAX) < 900 {
             prop_assert_eq!(bench.cdrs().len(), 1, "all came within settle");
         }
     }
