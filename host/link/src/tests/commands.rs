@@ -126,6 +126,24 @@ fn an_answer_that_cannot_be_used_is_a_failed_call() {
 }
 
 #[test]
+fn whatever_ends_a_call_frees_the_line() {
+    for answer in [
+        r#"[3,"ID",{"status":"Accepted"}]"#,
+        r#"[3,"ID",{}]"#,
+        r#"[4,"ID","GenericError","",{}]"#,
+        r#"[3,"ID"]"#,
+        r#"[4,"ID"]"#,
+    ] {
+        let mut bench = Bench::new(Dialect::V16);
+        bench.command(1, "ClearCache", "{}");
+        bench.command(2, "ClearCache", "{}");
+        let heap = bench.receive(&answer.replace("ID", &command_id(1).to_string()));
+        let next = heap.sent.last().expect(answer);
+        assert_eq!(next[1], command_id(2).to_string(), "{answer}");
+    }
+}
+
+#[test]
 fn the_stations_refusal_of_our_answer_is_counted() {
     let mut bench = Bench::new(Dialect::V21);
     let heap = bench.receive(r#"[5,"x","FormatViolation","bad",{}]"#);

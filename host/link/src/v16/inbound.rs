@@ -7,7 +7,7 @@ use busbar_charging::ids::{IdToken, TokenKind, TransactionId};
 use busbar_charging::input::{StationEvent, TransactionRef};
 use busbar_ocpp::v16 as wire;
 use busbar_ocpp::values::Time;
-use busbar_ocpp::{Decoded, Fault, Leniency, Rule};
+use busbar_ocpp::{Decoded, Fault, Leniency};
 
 use super::{metering, outbound};
 use crate::adapter::{Answer, Said};
@@ -186,9 +186,6 @@ fn error(status: &wire::StatusNotificationRequest) -> Option<Box<str>> {
 /// Stations of the days of 1.5 say `Occupied` (QUIRKS Q27): that loses nothing, since 2.x has the
 /// word. Anything else that is wrong with the message still refuses it.
 fn occupied(payload: &str, leniency: Leniency, fault: &Fault) -> Option<Decoded<Said>> {
-    if fault.path != "/status" || fault.rule != Rule::Enum {
-        return None;
-    }
     let mut message: serde_json::Value = serde_json::from_str(payload).ok()?;
     let status = message.get_mut("status").filter(|status| *status == "Occupied")?;
     *status = wire::ChargePointStatus::Available.as_str().into();
