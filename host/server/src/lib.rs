@@ -3,5 +3,12 @@
 
 mod clock;
 pub mod config;
+pub mod http;
 pub mod node;
+pub mod plugins;
 pub mod secrets;
+pub mod serve;
+pub mod telemetry;
+pub mod tls;
+pub mod verify;
+pub mod ws;

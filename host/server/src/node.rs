@@ -11,7 +11,7 @@ mod workers;
 
 pub use connections::{Mailbox, Opening};
 pub use life::{Life, Message};
-pub use machine::{Frames, Machine, OpenStore, StartError, store_folder};
+pub use machine::{Frames, Machine, OpenStore, StartError};
 pub use plugins::{PluginHost, PluginHostError};
 
 use std::fmt;
@@ -69,8 +69,8 @@ pub trait Runtime: Send + Sync {
 /// What the shell asks of the plugin host. All methods block and may take as long as a plugin
 /// may: call them on a blocking thread.
 pub trait Plugins: Send + Sync {
-    /// Prepares a configuration: what a tariff is checked with before it is accepted. Gives also
-    /// the hash of the configuration, which a tariff and its CDRs name.
+    /// Prepares a configuration: what a tariff is checked with before it is accepted. Says what
+    /// the plugin says of it, and the configuration's hash.
     ///
     /// # Errors
     /// What the plugin, or the host about the plugin, has to say.

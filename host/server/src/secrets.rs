@@ -56,6 +56,11 @@ impl InstallationKey {
         self.digest(secret).0.ct_eq(&kept.0).into()
     }
 
+    /// The key itself, for another crate to use.
+    pub fn bytes(&self) -> [u8; 32] {
+        self.0
+    }
+
     /// A key from its bytes, for tests and restored installations.
     pub fn from_bytes(bytes: [u8; 32]) -> Self {
         Self(bytes)

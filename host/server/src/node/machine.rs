@@ -1,28 +1,18 @@
 //! Owns the node over its lives: it opens the store, runs an engine, and after a failure drops
 //! both and starts again by the same path. Must never go on with a store whose commit failed.
 
-use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use busbar_charging::context::Policy;
-use busbar_charging::fact::Actor;
-use busbar_charging::fact::network::PluginInstalled;
-use busbar_charging::input::Request;
-use busbar_charging::row::{self, RowBody};
-use busbar_charging::subject::{Key, Subject};
-use busbar_charging::units::Timestamp;
 use busbar_engine::store::{Reader, Restored, Store, StoreError};
-use tokio::sync::oneshot;
 
 use super::life::{Birth, End, Life, Message, Shared, run};
 use super::live::Live;
 use super::plugins::PluginHost;
 use super::workers::Workers;
-use super::{
-    Ask, FramePage, FrameQuery, Kept, Node, NotReady, Plugins, Runtime, Status,
-};
+use super::{Ask, FramePage, FrameQuery, Kept, Node, NotReady, Plugins, Runtime, Status};
 use crate::secrets;
 
 /// Facts kept for followers of the live facts.
@@ -41,8 +31,7 @@ impl std::fmt::Display for StartError {
 }
 
 /// Opens the store: at the start, and again after a failure.
-pub type OpenStore =
-    Box<dyn Fn() -> Result<(Box<dyn Store>, Restored), StoreError> + Send + Sync>;
+pub type OpenStore = Box<dyn Fn() -> Result<(Box<dyn Store>, Restored), StoreError> + Send + Sync>;
 
 /// Reads the frame log.
 pub trait Frames: Send + Sync {
@@ -83,7 +72,6 @@ impl Machine {
         let epoch = secrets::random::<8>().map_err(|error| failed(&error))?;
         let live = Arc::new(Live::new(u64::from_le_bytes(epoch), LIVE_FACTS));
         let first = open().map_err(|error| failed(&error))?;
-        let kept = plugins.install_first_party().map_err(StartError)?;
         let inner = Arc::new(Inner {
             life: RwLock::new(None),
             reader: RwLock::new(None),
@@ -97,7 +85,7 @@ impl Machine {
             status: Arc::clone(&inner.status),
             workers: Workers::start(&plugins),
         };
-        let lives = Lives { inner: Arc::clone(&inner), open, policy, shared, kept };
+        let lives = Lives { inner: Arc::clone(&inner), open, policy, shared };
         let (born, is_born) = std::sync::mpsc::channel();
         let thread = thread::Builder::new()
             .name("engine".into())
@@ -131,9 +119,10 @@ impl Machine {
         lock(&self.inner.status).draining = true;
     }
 
-    /// Says whether the disk is nearly full.
-    pub fn set_low_space(&self, low: bool) {
-        lock(&self.inner.status).low_space = low;
+    /// A way to say whether the disk is nearly full.
+    pub fn low_space(&self) -> impl Fn(bool) + Send + Sync + 'static {
+        let status = Arc::clone(&self.inner.status);
+        move |low| lock(&status).low_space = low
     }
 
     /// Commits what was decided and ends the node. Blocks.
@@ -193,7 +182,6 @@ struct Lives {
     open: OpenStore,
     policy: Policy,
     shared: Shared,
-    kept: Vec<Kept>,
 }
 
 impl Lives {
@@ -219,7 +207,6 @@ impl Lives {
                 seed: number(rest),
             };
             let end = run(birth, self.shared.clone(), |life| {
-                self.install(life, &*reader);
                 self.inner.set(Some(life.clone()), Some(Arc::clone(&reader)));
                 lock(&self.inner.status).trouble = None;
                 lock(&self.inner.status).running = true;
@@ -255,38 +242,6 @@ impl Lives {
             }
         }
     }
-
-    /// Makes the plugins that are built in known to the core, where they are not yet.
-    fn install(&self, life: &Life, reader: &dyn Reader) {
-        for kept in &self.kept {
-            let row = reader.get(&Key::plugin(&kept.name)).ok().flatten();
-            let known = row.and_then(|row| row::Plugin::from_row(&row).ok());
-            if known.is_some_and(|row| row.installed.hash == kept.hash) {
-                continue;
-            }
-            let installed = PluginInstalled {
-                at: Timestamp(0),
-                actor: Actor::Clock,
-                name: kept.name.as_str().into(),
-                version: kept.version.as_str().into(),
-                world: kept.world.as_str().into(),
-                hash: kept.hash,
-            };
-            // The engine's queue is in order: who asks later finds it installed.
-            let (answer, _) = oneshot::channel();
-            life.send(Message::Ask(Ask {
-                subject: Subject::Network,
-                actor: Actor::Clock,
-                request: Request::InstallPlugin(Box::new(installed)),
-                answer,
-            }));
-        }
-    }
-}
-
-/// Where a data folder keeps its store.
-pub fn store_folder(data: &Path) -> PathBuf {
-    data.join("store")
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

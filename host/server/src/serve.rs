@@ -1,0 +1,267 @@
+//! Owns the whole of a running host: store, node, listeners, from configuration to the end in
+//! order. Must never decide anything that one of its parts decides.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use busbar_charging::ids::StationId;
+use busbar_charging::units::Timestamp;
+use busbar_engine::store::{Restored, Store, StoreError};
+use busbar_store::frames::{Direction, Frame, FrameLog, FrameOptions, redact};
+use busbar_store::{Keeper, Options, SledStore};
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::config::Config;
+use crate::http::{self, App};
+use crate::node::{FramePage, FrameQuery, FrameRecord, Frames, Machine, Node, PluginHost};
+use crate::secrets::{InstallationKey, admin_token};
+use crate::telemetry::Metrics;
+use crate::{plugins, ws};
+
+/// Connections have so long for their last words.
+const LAST_WORDS: Duration = Duration::from_secs(10);
+/// Requests under way have so long.
+const LAST_REQUESTS: Duration = Duration::from_secs(5);
+/// How often the free space is looked at.
+const LOOK_AT_SPACE: Duration = Duration::from_secs(5);
+
+/// A running host.
+pub struct Host {
+    machine: Machine,
+    node: Node,
+    ocpp: ws::Running,
+    https: Vec<http::Running>,
+    app: Arc<App>,
+    frames: FrameLog,
+    space: tokio::task::JoinHandle<()>,
+    addresses: Addresses,
+    token: (String, PathBuf),
+}
+
+/// Where a host listens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Addresses {
+    /// OCPP.
+    pub ocpp: SocketAddr,
+    /// The first HTTP listener.
+    pub http: SocketAddr,
+}
+
+impl Host {
+    /// Starts a host.
+    ///
+    /// # Errors
+    /// What cannot be had or used: in one sentence.
+    pub async fn start(config: &Config) -> Result<Self, String> {
+        let data = &config.data;
+        let of_data = |error: std::io::Error| format!("{}: {error}", data.display());
+        make_private(data).map_err(of_data)?;
+        let key = InstallationKey::open(data).map_err(|error| error.to_string())?;
+        let token = admin_token(data).map_err(|error| error.to_string())?;
+        // Ports first: a taken one is the commonest mistake, and says so before anything is made.
+        let bound = ws::bind(&config.ocpp).await?;
+        let mut bound_https = Vec::new();
+        for listener in &config.http {
+            bound_https.push(http::bind(listener).await?);
+        }
+        let frame_options = FrameOptions {
+            max_bytes: config.frames.max,
+            station_bytes: config.frames.per_station,
+            ..FrameOptions::default()
+        };
+        let frames = FrameLog::open(&data.join("frames"), frame_options)
+            .map_err(|error| error.to_string())?;
+        let (machine, node, keeper) = start_machine(config, &key, &frames).await?;
+        let metrics = Metrics::new();
+        let app =
+            Arc::new(App::new(node.clone(), metrics.clone(), &key, &token.0, config));
+        let shared = ws::Shared::new(
+            config.ocpp.clone(),
+            &key,
+            (Arc::new(machine.lives()), Arc::new(machine.reader())),
+            Arc::new(FrameCapture(frames.clone())),
+            metrics,
+        );
+        let http = bound_https.first().and_then(|bound| bound.address().ok());
+        let addresses = Addresses {
+            ocpp: bound.address(),
+            http: http.ok_or("no HTTP listener is configured")?,
+        };
+        let ocpp = bound.serve(&shared);
+        let https = bound_https.into_iter().map(|bound| bound.serve(&app)).collect();
+        let space = tokio::spawn(watch_space(keeper, machine.low_space()));
+        Ok(Self { machine, node, ocpp, https, app, frames, space, addresses, token })
+    }
+
+    /// Where it listens.
+    pub fn addresses(&self) -> &Addresses {
+        &self.addresses
+    }
+
+    /// The handle to its node.
+    pub fn node(&self) -> &Node {
+        &self.node
+    }
+
+    /// The admin token and its file.
+    pub fn admin_token(&self) -> (&str, &Path) {
+        (&self.token.0, &self.token.1)
+    }
+
+    /// Ends in order: no new connections, last words of those that are open, the last commit.
+    pub async fn stop(self) {
+        self.machine.drain();
+        self.app.end_streams();
+        self.ocpp.stop(LAST_WORDS).await;
+        for http in self.https {
+            http.stop(LAST_REQUESTS).await;
+        }
+        self.space.abort();
+        let (machine, frames) = (self.machine, self.frames);
+        let ending = tokio::task::spawn_blocking(move || {
+            machine.stop();
+            frames.write();
+        });
+        // A panic there was reported there.
+        let _panicked = ending.await;
+    }
+}
+
+/// Runs a host until SIGTERM or SIGINT.
+///
+/// # Errors
+/// Why it cannot start: in one sentence.
+pub async fn run(config: &Config) -> Result<(), String> {
+    let host = Host::start(config).await?;
+    for warning in config.warnings() {
+        tracing::warn!("{warning}");
+    }
+    let (_, token_file) = host.admin_token();
+    tracing::info!(
+        ocpp = %host.addresses.ocpp,
+        http = %host.addresses.http,
+        token_file = %token_file.display(),
+        "busbar is running"
+    );
+    wait_for_end().await?;
+    tracing::info!("busbar stops");
+    host.stop().await;
+    Ok(())
+}
+
+/// Waits until the process is told to end.
+///
+/// # Errors
+/// Signals cannot be received on this system.
+pub async fn wait_for_end() -> Result<(), String> {
+    let failed = |error: std::io::Error| format!("signals cannot be received: {error}");
+    let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    Ok(())
+}
+
+/// The keeper of the store that is open now: another one after every opening.
+type CurrentKeeper = Arc<Mutex<Option<Keeper>>>;
+
+async fn start_machine(
+    config: &Config,
+    key: &InstallationKey,
+    frames: &FrameLog,
+) -> Result<(Machine, Node, CurrentKeeper), String> {
+    let folder = config.data.join("store");
+    let options = Options {
+        cache_bytes: config.store.cache,
+        low_space_bytes: config.store.low_space,
+        ..Options::default()
+    };
+    let keeper = CurrentKeeper::default();
+    let current = Arc::clone(&keeper);
+    let open = move || -> Result<(Box<dyn Store>, Restored), StoreError> {
+        // sled locks its folder: the old handle must be gone.
+        *current.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        let (store, restored) = SledStore::open(&folder, options.clone())?;
+        *current.lock().unwrap_or_else(PoisonError::into_inner) = Some(store.keeper());
+        Ok((Box::new(store), restored))
+    };
+    let (data, seal) = (config.data.clone(), key.derive("compiled code").bytes());
+    let (policy, reading) = (config.policy(), Arc::new(FrameReader(frames.clone())));
+    let extra = config.plugins.clone();
+    // Opening replays the log and compiles the built-in plugins: not on the async threads.
+    let starting = tokio::task::spawn_blocking(move || {
+        let host = PluginHost::open(&data, seal).map_err(|error| error.to_string())?;
+        let host = Arc::new(host);
+        let mut kept = host.install_first_party()?;
+        if let Some(folder) = &extra.dir {
+            kept.extend(plugins::keep_folder(&*host, folder, extra.allow_unsigned)?);
+        }
+        let started = Machine::start(Box::new(open), policy, host, reading);
+        let (machine, node) = started.map_err(|error| error.to_string())?;
+        Ok::<_, String>((machine, node, kept))
+    });
+    let started = starting.await.map_err(|error| format!("starting failed: {error}"))?;
+    let (machine, node, kept) = started?;
+    plugins::install(&node, kept).await?;
+    Ok((machine, node, keeper))
+}
+
+async fn watch_space(keeper: CurrentKeeper, tell: impl Fn(bool)) {
+    loop {
+        let low = {
+            let keeper = keeper.lock().unwrap_or_else(PoisonError::into_inner);
+            keeper.as_ref().is_some_and(Keeper::is_low_on_space)
+        };
+        tell(low);
+        tokio::time::sleep(LOOK_AT_SPACE).await;
+    }
+}
+
+/// A folder that nobody else reads.
+fn make_private(folder: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::DirBuilderExt;
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)
+}
+
+/// Captures frames, without their secrets (ATTACKS 32).
+struct FrameCapture(FrameLog);
+
+impl ws::Capture for FrameCapture {
+    fn frame(&self, station: &StationId, generation: u64, inbound: bool, at: Timestamp, text: &str) {
+        self.0.record(Frame {
+            at,
+            station: station.clone(),
+            generation,
+            direction: if inbound { Direction::Received } else { Direction::Sent },
+            text: redact(text).into(),
+            mended: None,
+        });
+    }
+}
+
+/// Reads captured frames for the API.
+struct FrameReader(FrameLog);
+
+impl Frames for FrameReader {
+    fn page(&self, query: &FrameQuery) -> Result<FramePage, StoreError> {
+        let before = query.before.as_deref().and_then(|id| id.parse().ok());
+        let mut found = self.0.page(&query.station, before, query.limit + 1)?;
+        let more = found.len() > query.limit;
+        found.truncate(query.limit);
+        let since = query.since.unwrap_or(Timestamp(0));
+        let frames = found.into_iter().filter(|(_, frame)| frame.at >= since);
+        let frames = frames.map(|(number, frame)| FrameRecord {
+            id: number.to_string(),
+            at: frame.at,
+            inbound: frame.direction == Direction::Received,
+            generation: frame.generation,
+            text: frame.text.into(),
+            mended: frame.mended.map(Into::into),
+        });
+        Ok(FramePage { frames: frames.collect(), more })
+    }
+}
