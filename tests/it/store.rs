@@ -1,6 +1,7 @@
 //! The store's promises, kept by every backend: what was acknowledged is there after any end, in
 //! order, with its rows. For sled also: nothing is acknowledged before it is synced, by the
 //! system calls that it makes.
+#![allow(clippy::unwrap_used, reason = "a test that fails panics")]
 
 mod conformance;
 mod killed;

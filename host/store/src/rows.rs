@@ -2,6 +2,7 @@
 //! Must never lose a row before the disk has it, nor show one before its facts are durable.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::fs::File;
 use std::ops::Bound;
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -166,6 +167,8 @@ fn bounds(range: &Range) -> Option<(Bound<Key>, Bound<Key>)> {
 pub(crate) struct SledReader {
     pub(crate) db: sled::Db,
     pub(crate) waiting: Arc<RwLock<WaitingRows>>,
+    /// The store is in use as long as somebody can read it.
+    pub(crate) _lock: Option<Arc<File>>,
 }
 
 fn unreadable(error: &sled::Error) -> StoreError {

@@ -68,6 +68,8 @@ pub(crate) struct Shared {
     pub(crate) folder: PathBuf,
     pub(crate) options: Options,
     pub(crate) db: sled::Db,
+    /// Held by whoever holds the table.
+    lock: Arc<File>,
     pub(crate) waiting: Arc<RwLock<WaitingRows>>,
     progress: Mutex<Progress>,
 }
@@ -89,7 +91,8 @@ impl Shared {
     }
 
     pub(crate) fn reader(&self) -> SledReader {
-        SledReader { db: self.db.clone(), waiting: Arc::clone(&self.waiting) }
+        let (waiting, lock) = (Arc::clone(&self.waiting), Arc::clone(&self.lock));
+        SledReader { db: self.db.clone(), waiting, _lock: Some(lock) }
     }
 }
 

@@ -92,7 +92,7 @@ proptest! {
                 None => all.remove(&key(&path)),
             };
         }
-        let reader = SledReader { db, waiting: Arc::new(RwLock::new(waiting)) };
+        let reader = SledReader { db, waiting: Arc::new(RwLock::new(waiting)), _lock: None };
         for (key, row) in &all {
             let read = reader.get(key).unwrap();
             prop_assert_eq!(read.as_ref(), Some(row));

@@ -2,11 +2,13 @@
 //! Must never start silently on a log with a gap or a wrong checksum.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::fs::{self, File};
+use std::fs::{self, File, TryLockError};
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::{Arc, Mutex, RwLock};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use busbar_charging::subject::Subject;
 use busbar_engine::store::{Restored, Snapshot, StoreError};
@@ -33,6 +35,7 @@ pub(super) fn open(folder: &Path, options: Options) -> Result<(SledStore, Restor
     let archive_folder = folder.join(ARCHIVE_FOLDER);
     let made = fs::create_dir_all(&archive_folder);
     made.map_err(|error| io_error(&archive_folder.display().to_string(), &error))?;
+    let lock = lock(folder)?;
     let db = open_sled(folder, &options)?;
     if is_new {
         let failed = |error: sled::Error| sled_error(folder, "a new store", &error);
@@ -68,6 +71,7 @@ pub(super) fn open(folder: &Path, options: Options) -> Result<(SledStore, Restor
         folder: folder.into(),
         options,
         db,
+        lock: Arc::new(lock),
         waiting: Arc::new(RwLock::new(WaitingRows::default())),
         progress: Mutex::new(Progress { marks, last_block, backups: 0 }),
     };
@@ -89,26 +93,56 @@ pub(super) fn open(folder: &Path, options: Options) -> Result<(SledStore, Restor
     Ok((store, restored))
 }
 
+/// Takes the store for this process, or says who has it.
+fn lock(folder: &Path) -> Result<File, StoreError> {
+    let path = folder.join("lock");
+    let opened = File::options().write(true).create(true).truncate(false).open(&path);
+    let file = opened.map_err(|error| io_error(&path.display().to_string(), &error))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(in_use(folder)),
+        Err(TryLockError::Error(error)) => Err(io_error(&path.display().to_string(), &error)),
+    }
+}
+
+fn in_use(folder: &Path) -> StoreError {
+    let folder = folder.display();
+    StoreError::Failed(format!(
+        "{folder} is in use: a busbar runs on it. Speak to the running host (leave --data out), \
+         or stop it first"
+    ))
+}
+
+/// So long sled may take to let go of a store that this process closed.
+const LET_GO: Duration = Duration::from_secs(10);
+
 /// sled without threads of its own: only the committing thread flushes.
 pub(crate) fn open_sled(folder: &Path, options: &Options) -> Result<sled::Db, StoreError> {
     let path = folder.join(SLED_FOLDER);
     let config =
         sled::Config::new().path(&path).cache_capacity(options.cache_bytes).flush_every_ms(None);
-    // sled panics on some kinds of damage.
-    let opened = catch_unwind(AssertUnwindSafe(|| config.open())).map_err(|_| {
-        StoreError::Damaged(format!("{} cannot be opened; {HOW_TO_RESTORE}", path.display()))
-    })?;
-    opened.map_err(|error| match &error {
-        sled::Error::Io(io) if io.to_string().contains("could not acquire lock") => {
-            let folder = folder.display();
-            let text = format!(
-                "{folder} is in use: a busbar runs on it. Speak to the running host (leave \
-                 --data out), or stop it first"
-            );
-            StoreError::Failed(text)
+    let began = Instant::now();
+    loop {
+        // sled panics on some kinds of damage.
+        let opened = catch_unwind(AssertUnwindSafe(|| config.open())).map_err(|_| {
+            let path = path.display();
+            StoreError::Damaged(format!("{path} cannot be opened; {HOW_TO_RESTORE}"))
+        })?;
+        let error = match opened {
+            Ok(db) => return Ok(db),
+            Err(error) => error,
+        };
+        let locked =
+            matches!(&error, sled::Error::Io(io) if io.to_string().contains("acquire lock"));
+        if !locked {
+            return Err(sled_error(folder, &path.display().to_string(), &error));
         }
-        _ => sled_error(folder, &path.display().to_string(), &error),
-    })
+        // The store is ours by our own lock, so this is what sled's threads still hold of it.
+        if began.elapsed() > LET_GO {
+            return Err(in_use(folder));
+        }
+        thread::sleep(Duration::from_millis(5));
+    }
 }
 
 /// The file that all of sled's data is in.

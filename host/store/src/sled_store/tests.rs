@@ -180,20 +180,24 @@ fn rows_that_are_owed_keep_the_log_also_beside_new_facts() {
     let (mut store, restored) = SledStore::open(&dead, options()).unwrap();
     assert_eq!(restored.rows_from, 0);
     let mut engine = Engine::new(1, 1, Policy::default(), tuning(), restored, node.now);
-    let installed = PluginInstalled {
-        at: node.now,
-        actor: Actor::Clock,
-        name: "p".into(),
-        version: "1".into(),
-        world: "pricing".into(),
-        hash: Hash([0; 32]),
-    };
-    let request = Request::InstallPlugin(Box::new(installed));
-    let input = Input::Operator { actor: Actor::Clock, call: None, request };
-    engine.handle(Event::Input(Subject::Network, input), node.now);
-    let Some(Output::Commit(_, batch)) = engine.poll(node.now) else { panic!("no commit") };
-    assert_eq!((batch.facts.len(), batch.rows.len()), (1, 6));
-    store.commit(&batch).unwrap();
+    for (name, rows) in [("p", 6), ("q", 1), ("r", 1)] {
+        let installed = PluginInstalled {
+            at: node.now,
+            actor: Actor::Clock,
+            name: name.into(),
+            version: "1".into(),
+            world: "pricing".into(),
+            hash: Hash([0; 32]),
+        };
+        let request = Request::InstallPlugin(Box::new(installed));
+        let input = Input::Operator { actor: Actor::Clock, call: None, request };
+        engine.handle(Event::Input(Subject::Network, input), node.now);
+        let Some(Output::Commit(id, batch)) = engine.poll(node.now) else { panic!("no commit") };
+        assert_eq!((batch.facts.len(), batch.rows.len()), (1, rows));
+        store.commit(&batch).unwrap();
+        node.now = Timestamp(node.now.0 + 10);
+        engine.handle(Event::Committed(id), node.now);
+    }
     drop((store, engine));
     let again = Node::open(&dead, node.now.0).unwrap();
     assert_eq!(again.rows(), node.rows());
