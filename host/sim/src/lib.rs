@@ -8,9 +8,11 @@
 
 pub mod car;
 pub mod limits;
+pub mod load;
 pub mod rng;
 pub mod scene;
 pub mod settings;
+pub mod socket;
 pub mod spec;
 pub mod station;
 pub mod visit;

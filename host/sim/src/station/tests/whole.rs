@@ -47,8 +47,8 @@ fn a_full_car_takes_no_more_and_stays() {
     let mut world = booted(spec(Version::V21));
     charge_s(&mut world, 4 * 3600);
     let events = events(&world);
-    let states = events.iter().map(|event| &event["transactionInfo"]["chargingState"]);
-    assert_eq!(states.last(), Some(&json!("SuspendedEV")));
+    let last = events.last().expect("an event");
+    assert_eq!(last["transactionInfo"]["chargingState"], json!("SuspendedEV"));
     let plug = world.station.plugs().remove(0);
     assert!(plug.full && plug.power_w == 0);
     assert!((19_500_000..=20_100_000).contains(&plug.tx_mwh), "{} mWh", plug.tx_mwh);

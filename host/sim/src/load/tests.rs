@@ -1,0 +1,108 @@
+//! The loader against a small server of the test's own: pool, phases and counts.
+
+use futures_util::{SinkExt, StreamExt};
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::net::TcpListener;
+use tokio_tungstenite::accept_hdr_async;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::handshake::server::{Request, Response};
+
+use super::pool::{Account, Setup, Stats};
+use super::scenario::{Mix, Phase};
+use super::script::Kind;
+use super::worker::{Word, serve};
+
+/// A server that says yes to everything, and calls each station once.
+async fn server() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let url = format!("ws://{}/ocpp", listener.local_addr().expect("an address"));
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            tokio::spawn(async move {
+                #[expect(clippy::result_large_err, reason = "the callback's type is given")]
+                let protocol = |request: &Request, mut response: Response| {
+                    let protocol = request.headers()["Sec-WebSocket-Protocol"].clone();
+                    assert!(request.headers().contains_key("Authorization"));
+                    response.headers_mut().insert("Sec-WebSocket-Protocol", protocol);
+                    Ok(response)
+                };
+                let mut socket = accept_hdr_async(stream, protocol).await.expect("a handshake");
+                let _ = socket.send(Message::text(r#"[2,"s-1","Reset",{"type":"Soft"}]"#)).await;
+                while let Some(Ok(Message::Text(text))) = socket.next().await {
+                    if let Some(id) = text.strip_prefix("[2,").and_then(|t| t.split('"').nth(1)) {
+                        let answer = format!(r#"[3,"{id}",{{"transactionId":7}}]"#);
+                        let _ = socket.send(Message::text(answer)).await;
+                    }
+                }
+            });
+        }
+    });
+    url
+}
+
+fn phase(name: &str, rate: f64, mix: Mix) -> Phase {
+    Phase {
+        name: name.to_owned(),
+        seconds: 1.0,
+        rate,
+        mix,
+        drop: false,
+        spread_s: 0.2,
+        slow: 0,
+        flood: 0,
+    }
+}
+
+#[tokio::test]
+async fn a_worker_connects_runs_phases_and_counts() {
+    let stations = (0..20).map(|index| Account {
+        identity: format!("LOAD-{index}"),
+        version: ["ocpp1.6", "ocpp2.0.1", "ocpp2.1"][index % 3].to_owned(),
+        password: Some("a-long-enough-password".to_owned()),
+    });
+    let setup = Setup {
+        url: server().await,
+        root: None,
+        seed: 1,
+        ramp: 1000.0,
+        process: 0,
+        first: 0,
+        of: 20,
+        stations: stations.collect(),
+    };
+    let (ours, theirs) = tokio::io::duplex(1 << 16);
+    let (reader, writer) = tokio::io::split(theirs);
+    let work = serve(BufReader::new(reader), writer);
+    let (reader, mut writer) = tokio::io::split(ours);
+    let mut lines = BufReader::new(reader).lines();
+    let drive = async move {
+        let mut words = vec![Word::Connect(setup)];
+        words.push(Word::Run(phase("paced", 200.0, Mix { status: 1, ..Mix::default() })));
+        words.push(Word::Run(phase("closed", 0.0, Mix { charge: 1, ..Mix::default() })));
+        words.push(Word::Run(Phase { drop: true, ..phase("storm", 0.0, Mix::default()) }));
+        words.push(Word::Run(Phase { flood: 1, slow: 1, ..phase("flood", 50.0, Mix::HEART) }));
+        let mut results: Vec<Stats> = Vec::new();
+        for word in &words {
+            let line = serde_json::to_string(word).expect("JSON") + "\n";
+            writer.write_all(line.as_bytes()).await.expect("a worker");
+            let line = lines.next_line().await.expect("a line").expect("a line");
+            let stats: Result<Stats, String> = serde_json::from_str(&line).expect("JSON");
+            results.push(stats.expect("a result"));
+        }
+        results
+    };
+    let results = tokio::select! {
+        results = drive => results,
+        done = work => panic!("the worker ended: {done:?}"),
+    };
+    let count = |index: usize, kind| {
+        results[index].latencies.get(&kind).map_or(0, super::hist::Histogram::count)
+    };
+    assert_eq!((count(0, Kind::Connect), count(0, Kind::Boot)), (20, 20));
+    assert_eq!(count(0, Kind::Status), 20 + 7, "1.6 tells two");
+    assert!((150..=200).contains(&count(1, Kind::Status)), "{}", count(1, Kind::Status));
+    assert!(count(2, Kind::Meter) > count(2, Kind::Start) * 3);
+    assert_eq!((count(3, Kind::Back), results[3].connected), (20, 20));
+    assert!(results[4].unpaced > 100, "{}", results[4].unpaced);
+    assert!(results.iter().all(|stats| stats.errors == 0 && stats.timeouts == 0));
+}
