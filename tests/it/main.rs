@@ -1,3 +1,6 @@
-//! The end-to-end tests, one binary: each module is one kind of proof.
+//! The end-to-end tests, one binary: each module is one kind of proof. Must never need a service,
+//! a port or a folder that it does not make itself.
 
+mod imports;
 mod store;
+mod tidy;
