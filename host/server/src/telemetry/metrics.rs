@@ -1,0 +1,228 @@
+//! Owns the metrics: a closed set of families with closed labels. No label names a station, a
+//! token or anything else that a peer can choose.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::http::{Method, StatusCode};
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::{Registry, Unit};
+
+use crate::node::Status;
+
+/// All metrics. Cheap to clone.
+#[derive(Clone)]
+pub struct Metrics {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    registry: Registry,
+    http: Family<HttpLabels, Counter>,
+    http_seconds: Histogram,
+    frames: Family<FrameLabels, Counter>,
+    handshakes: Family<ResultLabel, Counter>,
+    violations: Family<VersionLabel, Counter>,
+    prices: Family<ResultLabel, Counter>,
+    price_seconds: Histogram,
+    facts: Counter,
+    commits: Counter,
+    commit_seconds: Histogram,
+    restarts: Counter,
+    stations: Gauge,
+    connected: Gauge,
+    open_sessions: Gauge,
+    held_sessions: Gauge,
+    queued: Gauge,
+    ready: Gauge,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct HttpLabels {
+    method: &'static str,
+    route: String,
+    status: u16,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct FrameLabels {
+    version: &'static str,
+    direction: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ResultLabel {
+    result: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct VersionLabel {
+    version: &'static str,
+}
+
+/// A frame, as it is counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OcppFrame {
+    /// From a station.
+    Inbound,
+    /// To a station.
+    Outbound,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Metrics {
+    /// All metrics, at zero.
+    pub fn new() -> Self {
+        let mut inner = Inner {
+            registry: Registry::with_prefix("busbar"),
+            http: Family::default(),
+            http_seconds: seconds(),
+            frames: Family::default(),
+            handshakes: Family::default(),
+            violations: Family::default(),
+            prices: Family::default(),
+            price_seconds: seconds(),
+            facts: Counter::default(),
+            commits: Counter::default(),
+            commit_seconds: seconds(),
+            restarts: Counter::default(),
+            stations: Gauge::default(),
+            connected: Gauge::default(),
+            open_sessions: Gauge::default(),
+            held_sessions: Gauge::default(),
+            queued: Gauge::default(),
+            ready: Gauge::default(),
+        };
+        inner.register_counts();
+        inner.register_state();
+        Self { inner: Arc::new(inner) }
+    }
+
+    /// An HTTP request was answered. `route` is a route of ours, never a path of theirs.
+    pub fn http_request(&self, method: &Method, route: &str, status: StatusCode, took: Duration) {
+        let method = match *method {
+            Method::GET => "GET",
+            Method::HEAD => "HEAD",
+            Method::POST => "POST",
+            Method::PUT => "PUT",
+            Method::PATCH => "PATCH",
+            Method::DELETE => "DELETE",
+            Method::OPTIONS => "OPTIONS",
+            _ => "other",
+        };
+        let labels = HttpLabels { method, route: route.to_owned(), status: status.as_u16() };
+        self.inner.http.get_or_create(&labels).inc();
+        self.inner.http_seconds.observe(took.as_secs_f64());
+    }
+
+    /// A frame was read or written.
+    pub fn ocpp_frame(&self, version: &'static str, frame: OcppFrame) {
+        let direction = match frame {
+            OcppFrame::Inbound => "in",
+            OcppFrame::Outbound => "out",
+        };
+        self.inner.frames.get_or_create(&FrameLabels { version, direction }).inc();
+    }
+
+    /// A station tried to connect. `result` is one of a few words of ours.
+    pub fn handshake(&self, result: &'static str) {
+        self.inner.handshakes.get_or_create(&ResultLabel { result }).inc();
+    }
+
+    /// A station's message broke its schema and was borne or refused.
+    pub fn violation(&self, version: &'static str) {
+        self.inner.violations.get_or_create(&VersionLabel { version }).inc();
+    }
+
+    /// A plugin was asked for a price. `result` is one of a few words of ours.
+    pub fn price(&self, result: &'static str, took: Duration) {
+        self.inner.prices.get_or_create(&ResultLabel { result }).inc();
+        self.inner.price_seconds.observe(took.as_secs_f64());
+    }
+
+    /// A batch became durable.
+    pub fn commit(&self, facts: u64, took: Duration) {
+        self.inner.commits.inc();
+        self.inner.facts.inc_by(facts);
+        self.inner.commit_seconds.observe(took.as_secs_f64());
+    }
+
+    /// The engine was started again after its store failed.
+    pub fn engine_restart(&self) {
+        self.inner.restarts.inc();
+    }
+
+    /// Where the node stands now.
+    pub fn observe(&self, status: &Status) {
+        let set = |gauge: &Gauge, value: u64| {
+            gauge.set(i64::try_from(value).unwrap_or(i64::MAX));
+        };
+        set(&self.inner.stations, status.stations);
+        set(&self.inner.connected, status.connected);
+        set(&self.inner.open_sessions, status.open_sessions);
+        set(&self.inner.held_sessions, status.held_sessions);
+        set(&self.inner.queued, status.queued);
+        let ready = status.running && !status.draining && !status.low_space;
+        set(&self.inner.ready, u64::from(ready && status.trouble.is_none()));
+    }
+
+    /// As Prometheus reads it.
+    pub fn encode(&self) -> String {
+        let mut text = String::new();
+        // Writing to a string cannot fail.
+        let _ = prometheus_client::encoding::text::encode(&mut text, &self.inner.registry);
+        text
+    }
+}
+
+impl Inner {
+    fn register_counts(&mut self) {
+        let registry = &mut self.registry;
+        let http = self.http.clone();
+        registry.register("http_requests", "HTTP requests answered", http);
+        let help = "Time to answer an HTTP request";
+        let seconds = self.http_seconds.clone();
+        registry.register_with_unit("http_request", help, Unit::Seconds, seconds);
+        registry.register("ocpp_frames", "OCPP frames read and written", self.frames.clone());
+        let help = "Attempts of stations to connect";
+        registry.register("ocpp_handshakes", help, self.handshakes.clone());
+        let help = "Messages of stations that broke their schema";
+        registry.register("ocpp_violations", help, self.violations.clone());
+        registry.register("prices", "Prices asked of plugins", self.prices.clone());
+        let seconds = self.price_seconds.clone();
+        registry.register_with_unit("price", "Time to price", Unit::Seconds, seconds);
+        registry.register("facts", "Facts made durable", self.facts.clone());
+        registry.register("commits", "Commits of the store", self.commits.clone());
+        let seconds = self.commit_seconds.clone();
+        registry.register_with_unit("commit", "Time to commit", Unit::Seconds, seconds);
+        let help = "Starts of the engine after its store failed";
+        registry.register("engine_restarts", help, self.restarts.clone());
+    }
+
+    fn register_state(&mut self) {
+        let registry = &mut self.registry;
+        registry.register("stations", "Stations known", self.stations.clone());
+        registry.register("stations_connected", "Stations connected", self.connected.clone());
+        registry.register("sessions_open", "Sessions that run", self.open_sessions.clone());
+        let help = "Sessions held for an operator";
+        registry.register("sessions_held", help, self.held_sessions.clone());
+        registry.register("inputs_queued", "Inputs waiting", self.queued.clone());
+        registry.register("ready", "1 when the node takes traffic", self.ready.clone());
+        let version = vec![("version", env!("CARGO_PKG_VERSION").to_owned())];
+        let info = prometheus_client::metrics::info::Info::new(version);
+        registry.register("build", "The running version", info);
+    }
+}
+
+fn seconds() -> Histogram {
+    Histogram::new([0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0])
+}
