@@ -16,7 +16,7 @@ const SHADOW_STACK: usize = 64 * 1024;
 const UNIT: char = '\u{1f}';
 /// The profile again: what stands on the command line beats a configuration file of the machine.
 const PROFILE: &[&str] = &[
-    "opt-level=\"s\"",
+    "opt-level=3",
     "lto=\"fat\"",
     "codegen-units=1",
     "panic=\"abort\"",

@@ -68,7 +68,7 @@ struct Entry<'t> {
 
 impl<'t> Bill<'t> {
     fn charging(&mut self, piece: &Piece) {
-        self.is_covered |= self.covers(piece, Purpose::Charging);
+        self.cover(piece, Purpose::Charging);
         let find = |this: &Self, dimension| this.component(piece, Purpose::Charging, dimension);
         if !self.has(Kind::Flat)
             && let Some(component) = find(self, Dimension::Flat)
@@ -96,8 +96,10 @@ impl<'t> Bill<'t> {
     /// An expired reservation costs the time by RESERVATION_EXPIRES where an element has it, else
     /// by RESERVATION, and both fees (OCPI ReservationRestrictionType).
     fn reservation(&mut self, piece: &Piece, is_expired: bool) {
-        self.is_covered |= self.covers(piece, Purpose::Reservation)
-            || is_expired && self.covers(piece, Purpose::Expiry);
+        self.cover(piece, Purpose::Reservation);
+        if is_expired {
+            self.cover(piece, Purpose::Expiry);
+        }
         let mut fees = vec![(Kind::ReservationFee, Purpose::Reservation)];
         let mut times = vec![(Kind::Reserved, Purpose::Reservation)];
         if is_expired {
@@ -121,8 +123,11 @@ impl<'t> Bill<'t> {
         }
     }
 
-    fn covers(&self, piece: &Piece, purpose: Purpose) -> bool {
-        self.tariff.elements.iter().any(|element| element.when.hold(piece, purpose))
+    /// Remembers whether any element was ever active.
+    fn cover(&mut self, piece: &Piece, purpose: Purpose) {
+        let mut elements = self.tariff.elements.iter();
+        self.is_covered =
+            self.is_covered || elements.any(|element| element.when.hold(piece, purpose));
     }
 
     /// Of the first element in the list that has the dimension and is active.

@@ -98,31 +98,38 @@ fn durations(tariff: &Tariff) -> Vec<u64> {
 
 /// Adds the pieces of a period whose durations count from `from`.
 fn add(pieces: &mut Vec<Piece>, period: &Period, from: i64, energy_before: u64, cuts: &[u64]) {
-    let instant =
-        |span: &u64| i64::try_from(*span).map_or(i64::MAX, |span| from.saturating_add(span));
-    let inside = |instant: &i64| (period.start + 1..period.end).contains(instant);
-    let mut ends: Vec<i64> = cuts.iter().map(instant).filter(inside).collect();
-    ends.push(period.end);
-    ends.sort_unstable();
-    ends.dedup();
     let (mut start, mut energy) = (period.start, 0);
-    for end in ends {
-        let until = match end == period.end {
-            true => period.energy,
-            false => share(period, end),
-        };
-        pieces.push(Piece {
-            start,
-            end,
-            activity: period.activity,
-            local: Local::at(start, period.utc_offset),
-            energy: until - energy,
-            energy_before: energy_before + energy,
-            elapsed: start.abs_diff(from),
-            power: (period.min_power, period.max_power),
-            current: (period.min_current, period.max_current),
-        });
+    while let Some(end) = next_cut(start, period.end, from, cuts) {
+        let until = share(period, end);
+        pieces.push(piece(period, (start, end), (energy, until), from, energy_before));
         (start, energy) = (end, until);
+    }
+    let rest = (start, period.end);
+    pieces.push(piece(period, rest, (energy, period.energy), from, energy_before));
+}
+
+fn next_cut(start: i64, end: i64, from: i64, cuts: &[u64]) -> Option<i64> {
+    let instants = cuts.iter().filter_map(|&span| from.checked_add(i64::try_from(span).ok()?));
+    instants.filter(|instant| (start + 1..end).contains(instant)).min()
+}
+
+fn piece(
+    period: &Period,
+    (start, end): (i64, i64),
+    (energy, until): (u64, u64),
+    from: i64,
+    energy_before: u64,
+) -> Piece {
+    Piece {
+        start,
+        end,
+        activity: period.activity,
+        local: Local::at(start, period.utc_offset),
+        energy: until - energy,
+        energy_before: energy_before + energy,
+        elapsed: start.abs_diff(from),
+        power: (period.min_power, period.max_power),
+        current: (period.min_current, period.max_current),
     }
 }
 
