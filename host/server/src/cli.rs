@@ -138,8 +138,9 @@ fn ended(outcome: Outcome) -> ExitCode {
 
 impl ConfigArgs {
     fn load(&self) -> Result<Config, Failure> {
-        let env = std::env::vars_os()
-            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+        let env = std::env::vars_os().filter_map(|(name, value)| {
+            Some((name.into_string().ok()?, value.into_string().ok()?))
+        });
         Config::load(self.config.as_deref(), env).map_err(Failure::Config)
     }
 }

@@ -114,7 +114,11 @@ impl List {
         let source = self.from.open()?;
         let mut stdout = std::io::stdout().lock();
         if !self.json {
-            writeln!(stdout, "{:36}  {:24}  {:16}  {:>12}  TO PAY", "CDR", "SEALED", "STATION", "WH")?;
+            writeln!(
+                stdout,
+                "{:36}  {:24}  {:16}  {:>12}  TO PAY",
+                "CDR", "SEALED", "STATION", "WH"
+            )?;
         }
         source.list(&mut |cdr| {
             if self.json {

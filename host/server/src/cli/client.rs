@@ -90,10 +90,9 @@ impl Client {
     async fn try_get(&self, path: &str) -> Result<(StatusCode, Bytes), Failure> {
         let failed = |error: &dyn std::fmt::Display| self.unreachable(&error.to_string());
         let stream = TcpStream::connect(&self.authority).await.map_err(|error| failed(&error))?;
-        let (mut sender, connection) =
-            hyper::client::conn::http1::handshake(TokioIo::new(stream))
-                .await
-                .map_err(|error| failed(&error))?;
+        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
+            .await
+            .map_err(|error| failed(&error))?;
         tokio::spawn(connection);
         let request = Request::get(path)
             .header(header::HOST, &self.authority)

@@ -10,7 +10,6 @@ use serde_json::Value;
 use super::client::{Client, HostArgs};
 use super::{Failure, Outcome};
 use crate::http::names;
-use crate::serve::frames_folder;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Export {
@@ -38,7 +37,7 @@ impl Export {
         }
         match (&frames.data, &frames.station) {
             (Some(data), station) => {
-                let folder = frames_folder(data);
+                let folder = data.join("frames");
                 if !folder.is_dir() {
                     let why = format!("{} holds no frame log", data.display());
                     return Err(Failure::Failed(why));

@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use super::{Failure, Outcome, Source};
 use crate::http::api::cdrs;
-use crate::node::{PluginHost, store_folder};
+use crate::node::PluginHost;
 use crate::secrets::InstallationKey;
 use crate::verify::verify;
 
@@ -28,7 +28,7 @@ pub(super) struct Stopped {
 impl Stopped {
     pub(super) fn open(data: &Path) -> Result<Self, Failure> {
         let failed = |why: &dyn std::fmt::Display| Failure::Failed(why.to_string());
-        let folder = store_folder(data);
+        let folder = data.join("store");
         if !folder.is_dir() {
             let why = format!("{} is not the data folder of a host", data.display());
             return Err(Failure::Failed(why));
@@ -36,7 +36,7 @@ impl Stopped {
         let options = Options { read_only: true, ..Options::default() };
         let (store, _) = SledStore::open(&folder, options).map_err(|error| failed(&error))?;
         let key = InstallationKey::open(data)?;
-        let code_key = key.derive("compiled code").digest(b"cache").0;
+        let code_key = key.derive("compiled code").bytes();
         let plugins = PluginHost::open(data, code_key).map_err(|error| failed(&error))?;
         let reader = store.reader();
         Ok(Self { _store: store, reader, plugins })

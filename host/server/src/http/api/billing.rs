@@ -76,13 +76,31 @@ pub struct Tax {
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Finding {
     /// A register reading below an earlier one.
-    MeterBackwards { at: Time, by_wh: Wh },
+    MeterBackwards {
+        /// When the lower one was read.
+        at: Time,
+        /// How far it fell.
+        by_wh: Wh,
+    },
     /// More energy than the EVSE can deliver in the time.
-    ImpossiblePower { at: Time, energy_wh: Wh, span_ms: i64 },
-    /// Station time minus server time.
-    ClockOff { by_ms: i64 },
+    ImpossiblePower {
+        /// When the interval ended.
+        at: Time,
+        /// Energy in it.
+        energy_wh: Wh,
+        /// Its length.
+        span_ms: i64,
+    },
+    /// The station's clock is far from ours.
+    ClockOff {
+        /// Station time minus server time.
+        by_ms: i64,
+    },
     /// A value that could not be read.
-    UnreadableReading { at: Time },
+    UnreadableReading {
+        /// When it was read.
+        at: Time,
+    },
     /// No reading at all.
     NoReadings,
     /// The end was never reported.
@@ -94,7 +112,10 @@ pub enum Finding {
     /// Energy was delivered though its token was refused.
     NotAuthorized,
     /// Two different readings of one register at one time.
-    Contradiction { at: Time },
+    Contradiction {
+        /// When they were read.
+        at: Time,
+    },
 }
 
 /// Why a session is held.
