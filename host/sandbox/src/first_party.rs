@@ -26,7 +26,7 @@ macro_rules! embedded {
 
 /// All plugins that come with the host.
 pub fn first_party() -> &'static [FirstParty] {
-    &[embedded!("hello-pricing")]
+    &[embedded!("hello-pricing"), embedded!("pricing-ocpi")]
 }
 
 impl FirstParty {

@@ -131,16 +131,16 @@ impl Door {
         }
     }
 
-    /// Prices one case as the host prices a session: prepare, cut, price, add up.
+    /// Prices one case as the host prices a session: prepare, price, add up.
     ///
     /// # Errors
     /// When the tariff or the session cannot be used, or nothing of the tariff covers it.
     pub fn price(&mut self, case: &OcpiCase) -> Result<Answer, Refusal> {
         let plugin = self.plugin(case.plugin.as_deref().unwrap_or(DEFAULT_PLUGIN))?;
         let prepared = plugin.prepare(&case.configuration, case.currency)?;
-        let priced = plugin.price_metered(&case.configuration, case.currency, &case.session)?;
-        let totals = add_up(&priced.lines, case.currency, prepared.tariff.negative_prices)?;
-        Ok(Answer::new(totals, priced.lines, case.is_credit))
+        let lines = plugin.price(&prepared.compiled, &case.session)?;
+        let totals = add_up(&lines, case.currency, prepared.tariff.negative_prices)?;
+        Ok(Answer::new(totals, lines, case.is_credit))
     }
 
     fn plugin(&mut self, name: &str) -> Result<Plugin, Refusal> {

@@ -1,11 +1,10 @@
-//! Owns the way from an OCPI session or CDR to a metered session: charging periods give starts and
-//! volumes, durations come from the timestamps, energy runs linearly inside a period (OCPI
-//! `mod_cdrs`: ChargingPeriod, CdrDimension). Must never use a binary fraction.
+//! Owns the way from an OCPI session or CDR to what a plugin is asked: charging periods give starts
+//! and volumes, durations come from the timestamps (OCPI `mod_cdrs`: ChargingPeriod, CdrDimension). Must never use a binary fraction.
 
 mod periods;
 mod record;
 
-use busbar_charging::pricing::MeteredSession;
+use busbar_charging::pricing::CutSession;
 use busbar_charging::units::Currency;
 use serde::Deserialize;
 use serde_json::Value;
@@ -25,8 +24,8 @@ pub struct OcpiCase {
     pub configuration: String,
     /// The currency of the tariff.
     pub currency: Currency,
-    /// The session, metered by its charging periods.
-    pub session: MeteredSession,
+    /// The session, cut as its charging periods cut it.
+    pub session: CutSession,
     /// Whether it is a credit CDR.
     pub is_credit: bool,
     /// What was passed over.
@@ -87,7 +86,7 @@ impl OcpiCase {
                 "UTC".to_owned()
             }
         };
-        let session = periods::metered(record, zone, is_cdr, &mut warnings)
+        let session = periods::session(record, zone, is_cdr, &mut warnings)
             .map_err(|fault| Refusal::session(format!("{pointer}/{}", fault.0), fault.1))?;
         Ok(Self {
             id: case.id,

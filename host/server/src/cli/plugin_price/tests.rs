@@ -114,7 +114,10 @@ fn what_is_wrong_is_named_with_its_place() {
         refused(&|c| c["session"]["charging_periods"][1]["dimensions"] = json!([])),
         session("/session/charging_periods/1/dimensions")
     );
-    assert_eq!(refused(&|c| c["session"]["timezone"] = json!("Mars")), session("time_zone"));
+    assert_eq!(
+        refused(&|c| c["session"]["timezone"] = json!("Mars")),
+        session("/session/time_zone")
+    );
     assert_eq!(
         refused(&|c| c["tariff"]["currency"] = json!("Euro")),
         pair("invalid_configuration", "/currency")
@@ -168,6 +171,27 @@ fn a_period_with_several_kinds_of_time_is_divided_by_them() {
     assert_eq!(answer(&case)["total_excl_vat"], "5.05");
     case["session"]["charging_periods"][0]["dimensions"][1]["volume"] = json!(-0.0056);
     assert_eq!(answer(&case)["total_excl_vat"], "6.25");
+}
+
+#[test]
+fn a_period_is_priced_by_what_holds_at_its_start() {
+    let mut case = case();
+    let component = |price: f64| json!([{ "type": "ENERGY", "price": price, "step_size": 1 }]);
+    case["tariff"]["elements"] = json!([
+        { "price_components": component(0.5), "restrictions": { "end_time": "10:15" } },
+        { "price_components": component(0.1) },
+    ]);
+    // The first period begins at 10:00 local time.
+    assert_eq!(answer(&case)["total_excl_vat"], "10.05");
+    case["session"]["charging_periods"][0]["start_date_time"] = json!("2026-05-05T08:15:00Z");
+    assert_eq!(answer(&case)["total_excl_vat"], "2.01");
+}
+
+#[test]
+fn periods_may_come_in_any_order() {
+    let mut case = case();
+    case["session"]["charging_periods"].as_array_mut().unwrap().reverse();
+    assert_eq!(answer(&case)["total_excl_vat"], "8.625");
 }
 
 #[test]

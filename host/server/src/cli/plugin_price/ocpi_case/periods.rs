@@ -1,7 +1,9 @@
 //! Owns the reading of charging periods: what happened in each, how much energy it took, and the
-//! smallest and largest power and current.
+//! smallest and largest power and current. A period is priced by what holds at its start: whoever
+//! made the record had to begin a new one where a price changed (OCPI `mod_cdrs`, ChargingPeriod).
 
-use busbar_charging::pricing::{Activity, MeteredSession};
+use busbar_charging::pricing::cut::{CutError, cut};
+use busbar_charging::pricing::{Activity, Boundaries, CutSession, MeteredSession, Period};
 use busbar_charging::units::{Current, Energy, Millis, Power, Timestamp};
 
 use super::super::decimal::scaled;
@@ -40,13 +42,13 @@ impl Range {
     }
 }
 
-/// The session as its charging periods say it was.
-pub(super) fn metered(
+/// The session, cut as its charging periods cut it.
+pub(super) fn session(
     record: &Record,
     time_zone: String,
     is_cdr: bool,
     warnings: &mut Vec<String>,
-) -> Result<MeteredSession, Fault> {
+) -> Result<CutSession, Fault> {
     let start = instant(record.start_date_time.as_deref(), "start_date_time")?;
     let end = instant(record.end(), "end_date_time")?;
     if end < start {
@@ -54,25 +56,39 @@ pub(super) fn metered(
     }
     let mut periods = read_all(record, start, end, warnings)?;
     expire(record, is_cdr, &mut periods);
-    let mut session = MeteredSession {
+    let parts: Vec<_> = periods.iter().flat_map(parts).collect();
+    let mut metered = MeteredSession {
         start,
         end,
         time_zone,
         energy: energy(record, &periods, end)?,
-        activities: Vec::new(),
+        activities: parts.iter().map(|(from, _, activity)| (*from, *activity)).collect(),
         power: held(&periods, |period| period.power, average_power, Power),
         current: held(&periods, |period| period.current, |_| None, Current),
         complete: true,
         attributes: Vec::new(),
     };
-    for period in &periods {
-        session.activities.extend(parts(period).map(|(from, _, activity)| (from, activity)));
-    }
     // What happens before the first period is what happens in it.
-    if let Some(first) = session.activities.first_mut() {
+    if let Some(first) = metered.activities.first_mut() {
         first.0 = start;
     }
+    let mut session = cut(&metered, &Boundaries::default()).map_err(|error| match error {
+        CutError::Session { at, message } | CutError::Boundaries { at, message } => (at, message),
+    })?;
+    join(&mut session.periods, |at| parts.binary_search_by_key(&at, |(from, _, _)| *from).is_ok());
     Ok(session)
+}
+
+/// Takes back the cuts at midnight and where the clock changes: the record has none there.
+fn join(periods: &mut Vec<Period>, is_stated: impl Fn(Timestamp) -> bool) {
+    periods.dedup_by(|period, last| {
+        let same = !is_stated(period.start);
+        if same {
+            last.end = period.end;
+            last.energy = last.energy.plus(period.energy);
+        }
+        same
+    });
 }
 
 fn read_all(
@@ -85,22 +101,22 @@ fn read_all(
     if stated.is_empty() {
         return Err(("charging_periods".into(), "there is none".into()));
     }
-    let mut starts = Vec::with_capacity(stated.len() + 1);
-    let mut last = start;
+    let mut in_order = Vec::with_capacity(stated.len());
     for (index, period) in stated.iter().enumerate() {
         let at = format!("charging_periods/{index}/start_date_time");
         let from = instant(Some(&period.start_date_time), &at)?;
-        if from < last || from > end {
-            return Err((at, format!("{from} is out of order or outside the session")));
+        if from < start || from > end {
+            return Err((at, format!("{from} is outside the session")));
         }
-        starts.push(from);
-        last = from;
+        in_order.push((from, index, period));
     }
-    starts.push(end);
+    // Partners send them in any order; each ends where the next one starts.
+    in_order.sort_by_key(|(from, index, _)| (*from, *index));
+    let ends: Vec<Timestamp> =
+        in_order.iter().skip(1).map(|(from, _, _)| *from).chain([end]).collect();
     let mut periods = Vec::with_capacity(stated.len());
-    for (index, (period, edges)) in stated.iter().zip(starts.windows(2)).enumerate() {
-        let [from, to] = edges else { continue };
-        let read = read(period, *from, *to, warnings)
+    for ((from, index, period), to) in in_order.into_iter().zip(ends) {
+        let read = read(period, from, to, warnings)
             .map_err(|(field, why)| (format!("charging_periods/{index}/{field}"), why))?;
         periods.push(read);
     }
