@@ -10,7 +10,8 @@ use busbar_engine::store::StoreError;
 use crate::HOW_TO_RESTORE;
 use crate::codec::{self, Kind, PlacedFact};
 
-const MAGIC: &[u8; 16] = b"busbar blocks 1\n";
+/// What a file of blocks begins with.
+pub(crate) const MAGIC: &[u8; 16] = b"busbar blocks 1\n";
 /// No block is longer when packed; a greater length is damage.
 const MAX_BLOCK_BYTES: u32 = 1 << 30;
 

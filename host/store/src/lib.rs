@@ -14,6 +14,7 @@ mod rows;
 mod sled_store;
 mod space;
 
+pub mod backup;
 pub mod frames;
 
 pub use codec::PlacedFact;

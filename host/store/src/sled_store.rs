@@ -6,7 +6,7 @@
 mod committing;
 mod opening;
 
-pub(crate) use opening::ARCHIVE_FOLDER;
+pub(crate) use opening::{ARCHIVE_FOLDER, open_sled};
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fs::File;
@@ -202,4 +202,4 @@ fn is_full(error: &std::io::Error) -> bool {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -6,6 +6,7 @@ use busbar_charging::fact::station::AuthorizationStatus;
 use busbar_charging::fact::{Actor, Fact};
 use busbar_charging::ids::{Hash, IdToken, TokenKind};
 use busbar_charging::input::{Input, Precondition, Request};
+use busbar_charging::network::Network;
 use busbar_charging::subject::{Key, Row, Subject, Table};
 use busbar_charging::units::Timestamp;
 use busbar_engine::store::{Range, recall};
@@ -15,7 +16,7 @@ use tempfile::TempDir;
 use super::*;
 use crate::keys;
 
-fn options() -> Options {
+pub(crate) fn options() -> Options {
     Options {
         cache_bytes: 8 << 20,
         reserve_bytes: 4096,
@@ -32,14 +33,14 @@ fn tuning() -> Tuning {
 }
 
 /// An engine that runs on a store, one input at a time.
-struct Node {
+pub(crate) struct Node {
     engine: Engine,
-    store: SledStore,
+    pub(crate) store: SledStore,
     now: Timestamp,
 }
 
 impl Node {
-    fn open(folder: &Path, now: i64) -> Result<Self, StoreError> {
+    pub(crate) fn open(folder: &Path, now: i64) -> Result<Self, StoreError> {
         let (store, restored) = SledStore::open(folder, options())?;
         let now = Timestamp(now);
         let engine = Engine::new(1, 1, Policy::default(), tuning(), restored, now);
@@ -66,7 +67,7 @@ impl Node {
     }
 
     /// Puts a token whose row has about `bytes` bytes.
-    fn put(&mut self, n: usize, bytes: usize) -> Result<(), StoreError> {
+    pub(crate) fn put(&mut self, n: usize, bytes: usize) -> Result<(), StoreError> {
         let put = TokenPut {
             at: Timestamp(0),
             actor: Actor::User(noise(n, bytes).into()),
@@ -92,6 +93,24 @@ impl Node {
         let prefix = Key { table: Table::Token, path: String::new() };
         let range = Range { prefix, after: None, reverse: false, limit: 10_000 };
         self.store.reader().page(&range).unwrap()
+    }
+
+    /// Fails unless the state and the rows are those that all facts ever committed make.
+    pub(crate) fn check_replayed(&self, facts: usize) {
+        let (mut network, mut rows) = (Network::default(), BTreeMap::new());
+        let history = self.history();
+        assert_eq!(history.len(), facts);
+        for fact in &history {
+            network.apply(fact);
+            for (key, row) in network.rows(fact) {
+                match row {
+                    Some(row) => rows.insert(key, row),
+                    None => rows.remove(&key),
+                };
+            }
+        }
+        assert_eq!(*self.engine.network(), network);
+        assert_eq!(self.rows(), rows.into_iter().collect::<Vec<_>>());
     }
 
     fn history(&self) -> Vec<Fact> {
@@ -211,7 +230,7 @@ fn a_store_is_in_one_process_at_a_time() {
     assert!(error.to_string().contains("is in use"), "{error}");
 }
 
-fn filled(folder: &Path) {
+pub(crate) fn filled(folder: &Path) {
     let mut node = Node::open(folder, 0).unwrap();
     for n in 0..20 {
         node.put(n, 3_000).unwrap();
