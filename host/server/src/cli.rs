@@ -2,6 +2,7 @@
 //! CDR does not verify; 2 wrong usage; 69 the host cannot be reached; 78 the configuration is
 //! wrong. Must never print a secret.
 
+mod backup;
 mod cdr;
 mod check;
 mod check_ocpp;
@@ -39,6 +40,10 @@ enum Command {
     /// List, show and prove CDRs
     #[command(subcommand)]
     Cdr(cdr::Cdr),
+    /// Copy a host, running or stopped: store, plugins, configuration and keys
+    Backup(backup::Backup),
+    /// Make a data folder from a backup, check all of it and verify its CDRs
+    Restore(backup::Restore),
     /// Write out what the host keeps, as JSON lines
     #[command(subcommand)]
     Export(export::Export),
@@ -95,6 +100,8 @@ pub fn run() -> ExitCode {
         Command::Check(check) => check.run(),
         Command::Plugin(Plugin::Price(_)) => door(plugin_price::run),
         Command::Cdr(cdr) => cdr.run(),
+        Command::Backup(backup) => backup.run(),
+        Command::Restore(restore) => restore.run(),
         Command::Export(export) => export.run(),
     };
     ended(outcome)

@@ -23,6 +23,8 @@ pub const DEFAULT_FILE: &str = "busbar.toml";
 /// Everything that an operator configures.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
+    /// The file that it was read from.
+    pub file: Option<PathBuf>,
     /// The data folder.
     pub data: PathBuf,
     /// HTTP listeners; at least one.

@@ -16,6 +16,7 @@ pub mod status_page;
 pub mod units;
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -24,6 +25,7 @@ use axum::routing::get;
 use busbar_charging::units::{Currency, Timestamp};
 use tokio::sync::{Semaphore, watch};
 
+use crate::backup::CopyStore;
 use crate::config::{Config, Http, Serves};
 use crate::node::Node;
 use crate::secrets::{Digest, InstallationKey};
@@ -46,6 +48,7 @@ pub struct App {
     followers: Arc<Semaphore>,
     ending: watch::Sender<bool>,
     allow_unsigned: bool,
+    backup: Option<(CopyStore, PathBuf, Option<PathBuf>)>,
     site: Site,
     started: Timestamp,
 }
@@ -98,6 +101,7 @@ impl App {
             requests: AtomicU64::new(0),
             followers: Arc::new(Semaphore::new(FOLLOWERS)),
             ending: watch::channel(false).0,
+            backup: None,
             allow_unsigned: config.plugins.allow_unsigned,
             site: Site {
                 name: config.site.name.clone(),
@@ -107,6 +111,12 @@ impl App {
             },
             started: crate::clock::now(),
         }
+    }
+
+    /// Lets it make backups of the running host.
+    #[must_use]
+    pub fn with_backup(self, copy: CopyStore, config: &Config) -> Self {
+        Self { backup: Some((copy, config.data.clone(), config.file.clone())), ..self }
     }
 
     fn is_admin_token(&self, token: &[u8]) -> bool {

@@ -1,6 +1,7 @@
 //! The shell: sockets, HTTP, configuration and the command line around the pure crates. Must
 //! never decide what the core decides.
 
+pub mod backup;
 pub mod cli;
 mod clock;
 pub mod config;

@@ -13,6 +13,7 @@ use busbar_store::frames::{Direction, Frame, FrameLog, FrameOptions, redact};
 use busbar_store::{Keeper, Options, SledStore};
 use tokio::signal::unix::{SignalKind, signal};
 
+use crate::backup::CopyStore;
 use crate::config::Config;
 use crate::http::{self, App};
 use crate::node::{FramePage, FrameQuery, FrameRecord, Frames, Machine, Node, PluginHost};
@@ -75,8 +76,8 @@ impl Host {
             .map_err(|error| error.to_string())?;
         let (machine, node, keeper) = start_machine(config, &key, &frames).await?;
         let metrics = Metrics::new();
-        let app =
-            Arc::new(App::new(node.clone(), metrics.clone(), &key, &token.0, config));
+        let app = App::new(node.clone(), metrics.clone(), &key, &token.0, config);
+        let app = Arc::new(app.with_backup(copy_store(Arc::clone(&keeper)), config));
         let shared = ws::Shared::new(
             config.ocpp.clone(),
             &key,
@@ -208,6 +209,15 @@ async fn start_machine(
     let (machine, node, kept) = started?;
     plugins::install(&node, kept).await?;
     Ok((machine, node, keeper))
+}
+
+/// Copies the store that is open at that moment.
+fn copy_store(keeper: CurrentKeeper) -> CopyStore {
+    Arc::new(move |folder, files| {
+        let keeper = keeper.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let closed = || StoreError::Failed("the store is being opened".into());
+        keeper.ok_or_else(closed)?.backup(folder, files)
+    })
 }
 
 async fn watch_space(keeper: CurrentKeeper, tell: impl Fn(bool)) {

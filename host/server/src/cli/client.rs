@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::Args;
 use http_body_util::{BodyExt, Empty, Limited};
 use hyper::body::Bytes;
-use hyper::{Request, StatusCode, header};
+use hyper::{Method, Request, StatusCode, header};
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use tokio::net::TcpStream;
@@ -16,7 +16,7 @@ use crate::config::{Config, Serves};
 use crate::secrets::ADMIN_TOKEN_FILE;
 
 /// No answer takes longer.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(600);
 /// No answer is larger.
 const LARGEST: usize = 64 << 20;
 
@@ -54,7 +54,16 @@ impl Client {
 
     /// Gets a resource of the API, as JSON.
     pub(super) fn get(&self, path: &str) -> Result<Value, Failure> {
-        let got = tokio::time::timeout(PATIENCE, self.try_get(path));
+        self.ask(Method::GET, path)
+    }
+
+    /// Makes a resource of the API, as JSON.
+    pub(super) fn post(&self, path: &str) -> Result<Value, Failure> {
+        self.ask(Method::POST, path)
+    }
+
+    fn ask(&self, method: Method, path: &str) -> Result<Value, Failure> {
+        let got = tokio::time::timeout(PATIENCE, self.try_ask(method, path));
         let (status, body) = self.runtime.block_on(async { got.await }).map_err(|_| {
             self.unreachable(&format!("no answer within {} s", PATIENCE.as_secs()))
         })??;
@@ -87,14 +96,16 @@ impl Client {
         }
     }
 
-    async fn try_get(&self, path: &str) -> Result<(StatusCode, Bytes), Failure> {
+    async fn try_ask(&self, method: Method, path: &str) -> Result<(StatusCode, Bytes), Failure> {
         let failed = |error: &dyn std::fmt::Display| self.unreachable(&error.to_string());
         let stream = TcpStream::connect(&self.authority).await.map_err(|error| failed(&error))?;
         let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
             .await
             .map_err(|error| failed(&error))?;
         tokio::spawn(connection);
-        let request = Request::get(path)
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
             .header(header::HOST, &self.authority)
             .header(header::AUTHORIZATION, format!("Bearer {}", self.token))
             .header(header::ACCEPT, "application/json")

@@ -19,6 +19,7 @@ fn what_is_typed_wrongly_is_refused() {
         &["busbar", "check", "--config", "x", "ocpp", "--stdio"],
         &["busbar", "plugin", "price"],
         &["busbar", "export", "frames"],
+        &["busbar", "restore", "from"],
     ] {
         assert!(Cli::try_parse_from(wrong).is_err(), "{wrong:?}");
     }
@@ -33,6 +34,9 @@ fn what_is_typed_wrongly_is_refused() {
         &["busbar", "cdr", "list", "--url", "http://127.0.0.1:1", "--json"],
         &["busbar", "plugin", "price", "--stdio"],
         &["busbar", "export", "frames", "--station", "CS1"],
+        &["busbar", "backup"],
+        &["busbar", "backup", "to", "--data", "d"],
+        &["busbar", "restore", "from", "--data", "d"],
     ] {
         assert!(Cli::try_parse_from(right).is_ok(), "{right:?}");
     }

@@ -32,6 +32,7 @@ pub(super) fn read(tree: &Table, file: Option<&Path>, folder: &Path) -> (Config,
     let origin = Origin::File { path: Arc::new(path), line: 1, column: 1 };
     let root = Section::new("", Some(tree), origin, &problems);
     let config = Config {
+        file: file.map(Path::to_owned),
         data: root.path_of("data").unwrap_or_else(|| PathBuf::from("busbar-data")),
         http: https(&root),
         ocpp: ocpp(&root.section("ocpp")),

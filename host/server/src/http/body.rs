@@ -26,7 +26,7 @@ impl<S: Send + Sync, T: DeserializeOwned, const LIMIT: usize> FromRequest<S> for
 
     async fn from_request(request: Request, _state: &S) -> Result<Self, Problem> {
         is_json(request.headers())?;
-        let body = whole(request, LIMIT).await?;
+        let body = whole(request, LIMIT, PATIENCE).await?;
         parse(&body).map(Self)
     }
 }
@@ -39,7 +39,7 @@ impl<S: Send + Sync> FromRequest<S> for JsonText {
 
     async fn from_request(request: Request, _state: &S) -> Result<Self, Problem> {
         is_json(request.headers())?;
-        let body = whole(request, LARGEST).await?;
+        let body = whole(request, LARGEST, PATIENCE).await?;
         let text = String::from_utf8(body.into())
             .map_err(|_| Kind::MalformedJson.because("the body is not UTF-8"))?;
         Ok(Self(text))
@@ -87,7 +87,7 @@ fn is_json(headers: &HeaderMap) -> Result<(), Problem> {
     Err(Kind::UnsupportedMediaType.because(format!("it came with {named}")))
 }
 
-async fn whole(request: Request, limit: usize) -> Result<Bytes, Problem> {
+async fn whole(request: Request, limit: usize, patience: Duration) -> Result<Bytes, Problem> {
     let too_large = || Kind::TooLarge.because(format!("this resource takes {limit} bytes at most"));
     let announced = request.headers().get(header::CONTENT_LENGTH);
     let announced = announced.and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
@@ -95,11 +95,11 @@ async fn whole(request: Request, limit: usize) -> Result<Bytes, Problem> {
         return Err(too_large());
     }
     let collected = Limited::new(request.into_body(), limit).collect();
-    match tokio::time::timeout(PATIENCE, collected).await {
+    match tokio::time::timeout(patience, collected).await {
         Ok(Ok(body)) => Ok(body.to_bytes()),
         Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
         Ok(Err(_)) => Err(Kind::BadRequest.because("the body broke off")),
-        Err(_) => Err(Kind::SlowRequest.because(format!("the body took {PATIENCE:?}"))),
+        Err(_) => Err(Kind::SlowRequest.because(format!("it took longer than {patience:?}"))),
     }
 }
 
@@ -116,3 +116,6 @@ pub fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
         _ => Kind::MalformedJson.because(error.to_string()),
     })
 }
+
+#[cfg(test)]
+mod tests;

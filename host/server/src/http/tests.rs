@@ -1,1 +1,11 @@
+//! The HTTP side over a whole node in memory: the real core, rows in a map, plugins and stations
+//! that are played.
 
+mod charging;
+mod commands;
+mod configuration;
+mod events;
+mod nonsense;
+mod pages;
+mod rig;
+mod who_may;
