@@ -96,15 +96,15 @@ impl Glance {
                     self.last = Some((at, *energy));
                 }
             }
-            (Measurand::PowerImport, ReadingValue::Power(power)) => {
-                if self.power.is_none_or(|(last, _)| at >= last) {
-                    self.power = Some((at, *power));
-                }
+            (Measurand::PowerImport, ReadingValue::Power(power))
+                if self.power.is_none_or(|(last, _)| at >= last) =>
+            {
+                self.power = Some((at, *power));
             }
-            (Measurand::StateOfCharge, ReadingValue::Other { thousandths, .. }) => {
-                if self.state_of_charge.is_none_or(|(last, _)| at >= last) {
-                    self.state_of_charge = Some((at, *thousandths));
-                }
+            (Measurand::StateOfCharge, ReadingValue::Other { thousandths, .. })
+                if self.state_of_charge.is_none_or(|(last, _)| at >= last) =>
+            {
+                self.state_of_charge = Some((at, *thousandths));
             }
             _ => {}
         }

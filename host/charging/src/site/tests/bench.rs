@@ -315,11 +315,13 @@ impl Bench {
     }
 
     pub(super) fn cdrs(&self) -> Vec<&CdrSealed> {
-        let sealed = |fact| match fact {
-            &Fact::CdrSealed(ref sealed) => Some(sealed),
-            _ => None,
-        };
-        self.facts.iter().filter_map(sealed).collect()
+        let mut sealed = Vec::new();
+        for fact in &self.facts {
+            if let Fact::CdrSealed(cdr) = fact {
+                sealed.push(cdr);
+            }
+        }
+        sealed
     }
 
     pub(super) fn charges(&self) -> usize {
