@@ -1,5 +1,6 @@
 //! Owns a small encoding for the compiled form that goes from `prepare` to `price`: variable-length
 //! integers and byte strings, in the order in which they were written. Reading costs no search.
+//! Must never trust the bytes.
 
 use crate::Error;
 

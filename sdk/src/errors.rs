@@ -1,4 +1,4 @@
-//! Owns short ways to say what is wrong.
+//! Owns short ways to say what is wrong. Must never guess a place.
 
 use crate::{Error, Fault};
 

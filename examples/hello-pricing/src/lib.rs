@@ -1,5 +1,6 @@
 //! The smallest pricing plugin. Its configuration: `{"price_per_kwh": 0.45, "start_fee": 0.5,
-//! "vat": 19}`, where fee and tax (in per cent) may be left out.
+//! "vat": 19}`, where fee and tax (in per cent) may be left out. A pricing plugin must never round
+//! to cents: the host does, once.
 
 use busbar_sdk::compiled::{Reader, Writer};
 use busbar_sdk::{Configuration, Error, Line, Prepared, Pricing, Session};

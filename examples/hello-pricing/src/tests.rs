@@ -1,3 +1,5 @@
+//! The plugin, called as plain Rust.
+
 use super::*;
 use busbar_sdk::{Activity, Period};
 

@@ -1,5 +1,5 @@
-//! Owns the way from a core module to a component, and the proof that it imports nothing:
-//! names of types, and no function.
+//! Owns the way from a core module to a component, and the proof that it imports nothing: names of
+//! types, and no function. Must never let a component through that asks for one.
 
 use wit_component::{ComponentEncoder, DecodedWasm};
 use wit_parser::WorldItem;

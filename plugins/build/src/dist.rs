@@ -1,4 +1,5 @@
-//! Owns `plugins/dist`: one folder for each plugin, with `plugin.toml` and `plugin.wasm`.
+//! Owns `plugins/dist`: one folder for each plugin, with `plugin.toml` and `plugin.wasm`. Must
+//! never write outside of it.
 
 use std::path::{Path, PathBuf};
 

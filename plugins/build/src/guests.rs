@@ -1,5 +1,6 @@
 //! Owns the one cargo call that makes the core modules, with everything fixed that could change a
-//! byte: flags, profile, lock file, and every path that could end up in a panic text.
+//! byte: flags, profile, lock file, and every path that could end up in a panic text. Must never
+//! pass on a setting of the machine.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};

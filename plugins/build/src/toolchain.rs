@@ -1,4 +1,5 @@
-//! Owns the question which compiler is at work. Other compilers make other bytes.
+//! Owns the question which compiler is at work. Other compilers make other bytes. Must never
+//! install one.
 
 use std::path::Path;
 use std::process::Command;

@@ -1,6 +1,7 @@
 //! Owns what stands between cargo and rustc. Cargo names a crate of this checkout by a hash of its
 //! path where it lies outside `plugins/` (the SDK, the examples), and that hash decides the order
-//! of functions in a module. Here such a crate is named by its package instead.
+//! of functions in a module. Here such a crate is named by its package instead. Must never change
+//! another argument.
 
 use std::ffi::OsString;
 use std::path::Path;

@@ -1,6 +1,6 @@
 //! Owns what is charged: for each dimension the component of the first active element, gathered
-//! into lines, and the step sizes. Rules: OCPI `mod_tariffs` (Tariff, TariffElement, PriceComponent)
-//! and `mod_cdrs` (step_size).
+//! into lines, and the step sizes. Rules: OCPI `mod_tariffs` (Tariff, TariffElement,
+//! PriceComponent) and `mod_cdrs` (step_size). Must never know a total.
 
 use busbar_sdk::{Activity, Dimension as Charged, Error, Line, QuantityUnit, Session};
 

@@ -1,4 +1,5 @@
 //! Owns the compiled form of a tariff. Its first number is the format; `price` refuses any other.
+//! Must never read what another version wrote as if it were its own.
 
 use busbar_sdk::Error;
 use busbar_sdk::compiled::{Reader, Writer};

@@ -1,4 +1,5 @@
-//! Owns the list of ISO 4217 codes in use. A code that is not on it is a typing error.
+//! Owns the list of ISO 4217 codes in use. A code that is not on it is a typing error. Must never
+//! hold one that was withdrawn before OCPI.
 
 /// ISO 4217, active national currencies and funds codes, in order.
 const CODES: &str = "AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BGN BHD BIF BMD BND BOB BOV \

@@ -1,5 +1,6 @@
 //! Owns what the host must know beside the compiled form: where to cut, and what to show a driver
 //! before the session. Order of display: per kWh, per minute, per session, other (AFIR, Art. 5).
+//! Must never decide a price.
 
 use busbar_sdk::money::mul_div;
 use busbar_sdk::{Boundaries, PriceComponent, PriceUnit};

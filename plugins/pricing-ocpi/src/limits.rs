@@ -1,6 +1,7 @@
 //! Owns minimum and maximum price (OCPI Tariff `min_price`, `max_price`): each applies to the total
 //! without and to the total with taxes by itself. Where only one of the two is given, the other
-//! total keeps its proportion to it, so that the tax stays that of the amount.
+//! total keeps its proportion to it, so that the tax stays that of the amount. Must never change a
+//! line of the bill.
 
 use busbar_sdk::money::{ONE, mul_div};
 use busbar_sdk::{Activity, Dimension, Error, Line, QuantityUnit, Session, Tax};

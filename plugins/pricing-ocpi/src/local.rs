@@ -1,4 +1,5 @@
 //! Owns local days and times of day. There is no time-zone data here: the host gives the offset.
+//! Must never guess one.
 
 /// Milliseconds of a day.
 pub(crate) const DAY_MS: i64 = 86_400_000;

@@ -1,7 +1,7 @@
 //! Owns the session as it is priced: pieces, each priced by what holds at its start. They are the
 //! periods as the host cut them (a partner's CDR: as the partner cut them, OCPI `mod_cdrs`,
 //! ChargingPeriod), but for durations after a reservation: they count from the start of charging,
-//! and the host cuts them from the start of the session.
+//! and the host cuts them from the start of the session. Must never lose or make energy.
 
 use busbar_sdk::{Activity, Error, Period, Session};
 

@@ -1,6 +1,6 @@
-//! Owns the reading of an OCPI Tariff object: everything that a price depends on is checked, and
-//! an error says where by a JSON pointer. What is unknown is passed over (extensions are allowed);
-//! an unknown value of a known enum is not.
+//! Owns the reading of an OCPI Tariff object: everything that a price depends on is checked, and an
+//! error says where by a JSON pointer. What is unknown is passed over (extensions are allowed); an
+//! unknown value of a known enum is not. Must never mend what is wrong.
 
 mod components;
 mod when;

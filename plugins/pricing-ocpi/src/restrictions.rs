@@ -1,5 +1,5 @@
 //! Owns when an element is active: OCPI TariffRestrictions against a piece of the session in which
-//! nothing that they ask for changes.
+//! nothing that they ask for changes. Must never look at another piece.
 
 use crate::local::{DAY_MS, Local};
 use crate::pieces::{Piece, Purpose};

@@ -1,4 +1,5 @@
-//! Owns the tariff as it is priced: an OCPI Tariff object without what no price depends on.
+//! Owns the tariff as it is priced: an OCPI Tariff object without what no price depends on. Must
+//! never hold a number that is not whole.
 
 use crate::restrictions::Restrictions;
 

@@ -1,4 +1,5 @@
-//! Owns the grammar of RFC 8259. Must never recurse deeper than `DEEPEST`: a guest's stack is small.
+//! Owns the grammar of RFC 8259. Must never recurse deeper than `DEEPEST`: a guest's stack is
+//! small.
 
 use super::Value;
 use crate::Error;

@@ -1,3 +1,5 @@
+//! Numbers, texts, places, and what is not JSON.
+
 use super::{Value, parse};
 use crate::Error;
 

@@ -1,3 +1,5 @@
+//! Amounts and taxes.
+
 use crate::{Error, Line, Session, Tax};
 
 fn session() -> Session {

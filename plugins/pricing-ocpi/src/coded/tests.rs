@@ -1,3 +1,5 @@
+//! Every field of a tariff there and back, and bytes that are none.
+
 use super::*;
 
 fn full() -> Tariff {

@@ -1,4 +1,4 @@
-//! Owns the reading of PriceComponents.
+//! Owns the reading of PriceComponents. Must never take a dimension for another.
 
 use busbar_sdk::Error;
 use busbar_sdk::json::Node;

@@ -1,4 +1,4 @@
-//! Owns the reading of TariffRestrictions.
+//! Owns the reading of TariffRestrictions. Must never drop one that it does not understand.
 
 use busbar_sdk::Error;
 use busbar_sdk::json::Node;

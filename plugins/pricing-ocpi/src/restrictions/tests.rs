@@ -1,3 +1,5 @@
+//! Each restriction at its edge.
+
 use busbar_sdk::Activity;
 
 use super::*;

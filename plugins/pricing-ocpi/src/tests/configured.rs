@@ -24,7 +24,8 @@ fn what_is_wrong_in_a_tariff_is_said_with_its_place() {
         (r#", "start_date_time": "2026-01-01""#, "/start_date_time"),
         (r#", "start_date_time": "2026-02-30T00:00:00Z""#, "/start_date_time"),
         (
-            r#", "start_date_time": "2026-01-02T00:00:00Z", "end_date_time": "2026-01-01T00:00:00Z""#,
+            r#", "start_date_time": "2026-01-02T00:00:00Z",
+               "end_date_time": "2026-01-01T00:00:00Z""#,
             "/end_date_time",
         ),
     ] {
