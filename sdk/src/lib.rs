@@ -43,6 +43,10 @@ pub trait Pricing {
 #[macro_export]
 macro_rules! export_pricing {
     ($plugin:ty) => {
+        const _: fn() = || {
+            fn implements<T: $crate::Pricing>() {}
+            implements::<$plugin>();
+        };
         #[cfg(target_family = "wasm")]
         mod busbar_component {
             use super::*;

@@ -72,12 +72,10 @@ impl Restrictions {
 
     fn time_holds(&self, local: &Local) -> bool {
         let start = self.start_time.unwrap_or(0);
-        let end = match self.end_time {
-            None | Some(0) => DAY_MS as u32,
-            Some(end) => end,
-        };
+        let end = self.end_time.unwrap_or(DAY_MS as u32);
         match start < end {
             true => (start..end).contains(&local.time),
+            // It passes midnight, or ends at it.
             false => local.time >= start || local.time < end,
         }
     }

@@ -194,6 +194,17 @@ fn what_no_element_covers_is_not_applicable_and_never_free() {
         let refused = priced(&text, &session(&[periods]));
         assert!(matches!(refused, Err(Error::NotApplicable(_))), "{text}: {refused:?}");
     }
+    // The first instant of a tariff is covered.
+    let from = tariff(
+        &element(&[("ENERGY", "1", 1)], ""),
+        r#", "start_date_time": "2026-01-01T12:00:00Z", "end_date_time": "2026-01-01T12:00:01Z""#,
+    );
+    let energy = [("energy", 1_000_000, 1_000_000)];
+    expect(&from, &session(&[(Charging, 10, 1_000)]), &energy);
+    // An element that ends where it begins is never active, and no mistake.
+    let never = element(&[("ENERGY", "9", 1)], r#""min_kwh": 0, "max_kwh": 0"#);
+    let never = tariff(&[never, element(&[("ENERGY", "1", 1)], "")].join(","), "");
+    expect(&never, &session(&[(Charging, 10, 1_000)]), &energy);
     // Another dimension than the tariff prices is free.
     expect(&charging, &session(&[(Idle, 10, 0)]), &[]);
 }
