@@ -46,6 +46,7 @@ pub async fn make(
         let (facts, last_block) = (manifest.facts, manifest.last_block);
         Ok(Backup { folder: folder.display().to_string(), facts, last_block })
     });
-    let made = made.await.map_err(|_| Kind::Internal.because("the backup failed: see the log"))?;
+    let made: Result<Backup, Problem> =
+        made.await.map_err(|_| Kind::Internal.because("the backup failed: see the log"))?;
     Ok((StatusCode::CREATED, axum::Json(made?)))
 }

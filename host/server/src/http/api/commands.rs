@@ -75,6 +75,7 @@ pub async fn send(
     let row = find(&app, &station).await?.ok_or_else(missing)?;
     let connected = row.connected.ok_or_else(offline)?;
     let intent = intent_of(connected.dialect, &action, &payload)?;
+    refuse_secrets(&intent)?;
     let patience = app.site.call_timeout + QUEUE;
     let until = crate::clock::now().plus(Millis(i64::try_from(QUEUE.as_millis()).unwrap_or(0)));
     let request = Request::Command {
@@ -109,6 +110,23 @@ fn intent_of(dialect: Dialect, action: &str, payload: &str) -> Result<Intent, Pr
             .code("NotSupported"),
         _ => invalid(dialect, &fault),
     })
+}
+
+/// What a command says is remembered for ever: a password must not be in it (PITFALLS 134,
+/// ATTACKS 55).
+fn refuse_secrets(intent: &Intent) -> Result<(), Problem> {
+    let Intent::SetVariables { variables } = intent else { return Ok(()) };
+    let secret = |name: &str| {
+        name.eq_ignore_ascii_case("AuthorizationKey")
+            || name.eq_ignore_ascii_case("BasicAuthPassword")
+    };
+    match variables.iter().find(|(_, variable, _)| secret(variable)) {
+        None => Ok(()),
+        Some((_, variable, _)) => Err(Kind::InvalidPayload.because(format!(
+            "{variable} is a password, and commands are recorded: set it at the station, and with \
+             PUT /api/v1/stations/{{id}} here"
+        ))),
+    }
 }
 
 fn invalid(dialect: Dialect, fault: &SchemaFault) -> Problem {

@@ -390,7 +390,7 @@ impl Rig {
     pub(super) fn with(config: &str) -> Self {
         let config = Config::parse(None, config, Vec::new()).unwrap();
         let live = Arc::new(Live::new(7, 1_000));
-        let restored = Restored { snapshots: Vec::new(), facts: Vec::new() };
+        let restored = Restored::default();
         let now = clock::now();
         let engine = Engine::new(1, 1, config.policy(), Tuning::default(), restored, now);
         let inner =
