@@ -241,7 +241,14 @@ fn make_private(folder: &Path) -> std::io::Result<()> {
 struct FrameCapture(FrameLog);
 
 impl ws::Capture for FrameCapture {
-    fn frame(&self, station: &StationId, generation: u64, inbound: bool, at: Timestamp, text: &str) {
+    fn frame(
+        &self,
+        station: &StationId,
+        generation: u64,
+        inbound: bool,
+        at: Timestamp,
+        text: &str,
+    ) {
         self.0.record(Frame {
             at,
             station: station.clone(),
@@ -275,3 +282,6 @@ impl Frames for FrameReader {
         Ok(FramePage { frames: frames.collect(), more })
     }
 }
+
+#[cfg(test)]
+mod tests;

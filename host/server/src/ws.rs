@@ -219,4 +219,3 @@ fn drain_delay(generation: u64) -> Duration {
     let part = (u128::from(generation).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 16) % spread;
     Duration::from_millis(u64::try_from(part).unwrap_or(0))
 }
-

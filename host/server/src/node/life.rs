@@ -101,7 +101,7 @@ struct Deciding {
     engine: Engine,
     inbox: mpsc::Receiver<Message>,
     queued: Arc<AtomicU64>,
-    committer: mpsc::Sender<(BatchId, Arc<Batch>)>,
+    committer: Batches,
     following: BTreeMap<BatchId, Arc<Batch>>,
     readers: Readers,
     life: Life,
@@ -120,7 +120,7 @@ pub(super) fn run(birth: Birth, shared: Shared, born: impl FnOnce(&Life)) -> End
     let queued = Arc::new(AtomicU64::new(0));
     let life = Life { incarnation: birth.incarnation, sender, queued: Arc::clone(&queued) };
     let readers = Readers::start(birth.store.reader(), &life);
-    let committer = start_committer(birth.store, life.clone());
+    let (committer, committing) = start_committer(birth.store, life.clone());
     let now = clock::now();
     let engine = Engine::new(
         birth.seed,
@@ -146,10 +146,24 @@ pub(super) fn run(birth: Birth, shared: Shared, born: impl FnOnce(&Life)) -> End
         stopping: None,
         served: false,
     };
-    deciding.run(born)
+    let end = deciding.run(born);
+    // The store is held by these threads: it must be gone before it can be opened again.
+    let Deciding { committer, readers, .. } = deciding;
+    drop(committer);
+    if let Some(committing) = committing {
+        // Its panic was reported where it happened.
+        let _panicked = committing.join();
+    }
+    readers.stop();
+    end
 }
 
-fn start_committer(mut store: Box<dyn Store>, life: Life) -> mpsc::Sender<(BatchId, Arc<Batch>)> {
+type Batches = mpsc::Sender<(BatchId, Arc<Batch>)>;
+
+fn start_committer(
+    mut store: Box<dyn Store>,
+    life: Life,
+) -> (Batches, Option<thread::JoinHandle<()>>) {
     let (sender, batches) = mpsc::channel::<(BatchId, Arc<Batch>)>();
     let committing = move || {
         while let Ok((id, batch)) = batches.recv() {
@@ -161,8 +175,9 @@ fn start_committer(mut store: Box<dyn Store>, life: Life) -> mpsc::Sender<(Batch
             }
         }
     };
-    let _detached = thread::Builder::new().name("commit".into()).spawn(committing);
-    sender
+    // Without its thread the first commit fails, and so does the life.
+    let thread = thread::Builder::new().name("commit".into()).spawn(committing);
+    (sender, thread.ok())
 }
 
 impl Deciding {

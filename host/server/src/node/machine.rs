@@ -12,7 +12,7 @@ use super::life::{Birth, End, Life, Message, Shared, run};
 use super::live::Live;
 use super::plugins::PluginHost;
 use super::workers::Workers;
-use super::{Ask, FramePage, FrameQuery, Kept, Node, NotReady, Plugins, Runtime, Status};
+use super::{Ask, FramePage, FrameQuery, Node, NotReady, Plugins, Runtime, Status};
 use crate::secrets;
 
 /// Facts kept for followers of the live facts.

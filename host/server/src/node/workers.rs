@@ -19,12 +19,14 @@ const WORKER_STACK: usize = 4 * 1024 * 1024;
 /// Threads that recall rows, for one life.
 pub(super) struct Readers {
     queue: mpsc::Sender<(RecallId, Needs)>,
+    threads: Vec<thread::JoinHandle<()>>,
 }
 
 impl Readers {
     pub(super) fn start(reader: Arc<dyn Reader>, life: &Life) -> Self {
         let (queue, jobs) = mpsc::channel::<(RecallId, Needs)>();
         let jobs = Arc::new(Mutex::new(jobs));
+        let mut threads = Vec::new();
         for _ in 0..READERS {
             let (jobs, reader, life) = (Arc::clone(&jobs), Arc::clone(&reader), life.clone());
             let reading = move || {
@@ -35,9 +37,18 @@ impl Readers {
                     });
                 }
             };
-            let _detached = thread::Builder::new().name("recall".into()).spawn(reading);
+            threads.extend(thread::Builder::new().name("recall".into()).spawn(reading).ok());
         }
-        Self { queue }
+        Self { queue, threads }
+    }
+
+    /// Ends the threads, and with them their hold on the store.
+    pub(super) fn stop(self) {
+        drop(self.queue);
+        for thread in self.threads {
+            // Its panic was reported where it happened.
+            let _panicked = thread.join();
+        }
     }
 
     pub(super) fn recall(&self, id: RecallId, needs: Needs) {

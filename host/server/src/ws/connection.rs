@@ -86,8 +86,7 @@ fn link_config<S>(
 ) -> LinkConfig {
     let row = opened.row.as_ref();
     let strict = row.and_then(|row| row.registered.as_ref()).is_some_and(|r| r.strict);
-    let mut config =
-        LinkConfig::new(opened.station.clone(), dialect, life.incarnation, generation);
+    let mut config = LinkConfig::new(opened.station.clone(), dialect, life.incarnation, generation);
     config.leniency =
         if strict || shared.config.strict { Leniency::Strict } else { Leniency::Tolerant };
     config.remote = opened.peer.to_string().into();

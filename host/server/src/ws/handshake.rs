@@ -151,6 +151,12 @@ fn admit(
         (true, false) => 1,
         (true, true) => 2,
     };
+    let live = row.as_ref().and_then(|row| row.connected.as_ref());
+    if live.is_some_and(|live| live.security_profile > security_profile) {
+        // A lesser authenticated newcomer never displaces a live connection (ATTACKS 3).
+        tracing::warn!(%station, peer = %peer.ip(), "a lesser connection was refused");
+        return Err(Refusal::Credentials);
+    }
     if security_profile == 0 {
         tracing::warn!(%station, peer = %peer.ip(), "a station connected without a password");
     }
@@ -203,15 +209,14 @@ fn basic(request: &Request) -> Option<(Vec<u8>, Vec<u8>)> {
 /// The first of the client's versions that we speak (PITFALLS 1).
 fn common_version(request: &Request) -> Option<Dialect> {
     let offered = request.headers().get_all(SEC_WEBSOCKET_PROTOCOL).iter();
-    offered
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .find_map(|name| match name.trim() {
+    offered.filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(',')).find_map(
+        |name| match name.trim() {
             "ocpp1.6" => Some(Dialect::V16),
             "ocpp2.0.1" => Some(Dialect::V201),
             "ocpp2.1" => Some(Dialect::V21),
             _ => None,
-        })
+        },
+    )
 }
 
 /// The subprotocol's name.
