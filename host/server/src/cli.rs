@@ -11,6 +11,7 @@ mod export;
 mod lines;
 pub mod plugin_price;
 mod serve;
+mod sim;
 
 use std::io::{self, BufWriter, Write};
 use std::path::PathBuf;
@@ -32,6 +33,8 @@ struct Cli {
 enum Command {
     /// Run the host until it is told to stop (SIGTERM, Ctrl-C)
     Serve(serve::Serve),
+    /// Try it: a host and twenty simulated stations in a temporary folder
+    Demo(crate::demo::Demo),
     /// Check the configuration, or OCPP payloads
     Check(check::Check),
     /// Work with plugins
@@ -47,6 +50,9 @@ enum Command {
     /// Write out what the host keeps, as JSON lines
     #[command(subcommand)]
     Export(export::Export),
+    /// Put load on a host from simulated stations
+    #[command(subcommand)]
+    Sim(sim::Sim),
 }
 
 #[derive(Debug, Subcommand)]
@@ -103,6 +109,8 @@ pub fn run() -> ExitCode {
         Command::Backup(backup) => backup.run(),
         Command::Restore(restore) => restore.run(),
         Command::Export(export) => export.run(),
+        Command::Demo(demo) => crate::demo::run(&demo).map_err(Failure::Failed),
+        Command::Sim(sim) => sim.run(),
     };
     ended(outcome)
 }

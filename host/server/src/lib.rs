@@ -5,6 +5,7 @@ pub mod backup;
 pub mod cli;
 mod clock;
 pub mod config;
+pub mod demo;
 pub mod http;
 pub mod node;
 pub mod plugins;

@@ -3,6 +3,7 @@
 
 use std::collections::VecDeque;
 
+use crate::settings::Written;
 use crate::spec::Spec;
 use crate::station::{Input, Output, Station};
 use crate::visit::{Arrivals, Deed, Visit, Visitors};
@@ -28,6 +29,7 @@ pub struct Scene {
     station: Station,
     visitors: Vec<Visitors>,
     arrivals: Vec<Option<Arrivals>>,
+    later: Vec<(u16, Arrivals)>,
     apps: VecDeque<(u16, Token)>,
     now_ms: i64,
 }
@@ -41,6 +43,7 @@ impl Scene {
             station: Station::new(spec, now_ms),
             visitors: numbers.map(Visitors::new).collect(),
             arrivals: vec![None; evses],
+            later: Vec::new(),
             apps: VecDeque::new(),
             now_ms,
         }
@@ -63,6 +66,23 @@ impl Scene {
         if let Some(place) = self.arrivals.get_mut(index) {
             *place = Some(arrivals);
         }
+    }
+
+    /// The same, but nobody comes before [`Scene::let_come`] is called.
+    pub fn arrive_later(&mut self, evse: u16, arrivals: Arrivals) {
+        self.later.push((evse, arrivals));
+    }
+
+    /// Lets those come who were to come later.
+    pub fn let_come(&mut self) {
+        for (evse, arrivals) in std::mem::take(&mut self.later) {
+            self.arrive(evse, arrivals);
+        }
+    }
+
+    /// Changes a setting of the station by its key of 1.6, as a technician would.
+    pub fn configure(&mut self, key: &str, value: &str) -> Written {
+        self.station.write(key, value)
     }
 
     /// Whether nobody is there and nobody will come.
@@ -95,7 +115,7 @@ impl Scene {
         for index in 0..self.visitors.len() {
             if self.visitors[index].is_over()
                 && let Some(arrivals) = &mut self.arrivals[index]
-                && let Some(visit) = arrivals.next_visit()
+                && let Some(visit) = arrivals.next_visit(self.now_ms)
             {
                 self.visitors[index].push(visit);
             }

@@ -187,20 +187,40 @@ impl Visitors {
 pub struct Arrivals {
     rng: Rng,
     tokens: Vec<Token>,
-    per_hour_at_peak: i64,
+    pace: Pace,
     next_ms: i64,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Pace {
+    /// As in life: so many visits an hour at the busiest time.
+    Day { per_hour_at_peak: i64 },
+    /// As in a show: a minute or so each, one after the other.
+    Short,
 }
 
 impl Arrivals {
     /// So many visits an hour at the busiest time, by holders of these tokens.
     pub fn new(seed: u64, tokens: Vec<Token>, per_hour_at_peak: i64, from_ms: i64) -> Self {
         let rng = Rng::part(seed, "arrivals");
-        Self { rng, tokens, per_hour_at_peak, next_ms: from_ms }
+        Self { rng, tokens, pace: Pace::Day { per_hour_at_peak }, next_ms: from_ms }
     }
 
-    /// The next visit; none when nobody has a token.
-    pub fn next_visit(&mut self) -> Option<Visit> {
-        let mean_ms = HOUR_MS / self.per_hour_at_peak.max(1);
+    /// Visits of 20 to 90 seconds, with short pauses between them.
+    pub fn short(seed: u64, tokens: Vec<Token>, from_ms: i64) -> Self {
+        let rng = Rng::part(seed, "arrivals");
+        Self { rng, tokens, pace: Pace::Short, next_ms: from_ms }
+    }
+
+    /// The next visit, asked for at `now_ms`; none when nobody has a token.
+    pub fn next_visit(&mut self, now_ms: i64) -> Option<Visit> {
+        match self.pace {
+            Pace::Day { per_hour_at_peak } => self.next_of_day(HOUR_MS / per_hour_at_peak.max(1)),
+            Pace::Short => self.next_short(now_ms),
+        }
+    }
+
+    fn next_of_day(&mut self, mean_ms: i64) -> Option<Visit> {
         // Thinning: candidates at the peak rate, each kept with the hour's share.
         for _ in 0..10_000 {
             self.next_ms += self.rng.waiting_ms(mean_ms);
@@ -219,6 +239,29 @@ impl Arrivals {
             fumble_ms: self.rng.between(3_000, 40_000),
             stay_ms: self.rng.between(20, 360) * 60_000,
             linger_ms: self.rng.between(1, 90) * 60_000,
+            ends_by_card: self.rng.chance(500),
+        })
+    }
+
+    fn next_short(&mut self, now_ms: i64) -> Option<Visit> {
+        let arrive_ms = self.next_ms.max(now_ms) + self.rng.between(1_000, 25_000);
+        self.next_ms = arrive_ms;
+        let token = self.rng.pick(&self.tokens)?.clone();
+        let mut car = Car::any(&mut self.rng);
+        // Everybody can charge at a fast charger, and some are full within the visit.
+        car.dc_peak_w = car.dc_peak_w.max(50_000);
+        if self.rng.chance(300) {
+            let wh = self.rng.between(50, 400);
+            car = car.missing(wh);
+        }
+        Some(Visit {
+            arrive_ms,
+            token,
+            car,
+            start: if self.rng.chance(250) { Start::App } else { Start::Card },
+            fumble_ms: self.rng.between(2_000, 6_000),
+            stay_ms: self.rng.between(20_000, 90_000),
+            linger_ms: self.rng.between(5_000, 20_000),
             ends_by_card: self.rng.chance(500),
         })
     }

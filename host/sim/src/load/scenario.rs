@@ -139,7 +139,11 @@ impl Scenario {
         }
     }
 
-    fn check(&self) -> Result<(), String> {
+    /// Whether its numbers make sense.
+    ///
+    /// # Errors
+    /// What does not.
+    pub fn check(&self) -> Result<(), String> {
         let bad = |what: &str| Err(format!("scenario {}: {what}", self.name));
         if self.stations == 0 || self.stations > 1_000_000 {
             return bad("stations must be between 1 and 1000000");

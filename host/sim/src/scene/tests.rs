@@ -87,7 +87,7 @@ fn a_day_of_arrivals_is_busier_by_day_than_by_night() {
     let mut arrivals = Arrivals::new(5, vec![Token::card("A")], 60, START_MS);
     let mut hours = [0u32; 24];
     loop {
-        let visit = arrivals.next_visit().expect("a visit");
+        let visit = arrivals.next_visit(0).expect("a visit");
         if visit.arrive_ms > START_MS + 10 * 86_400_000 {
             break;
         }

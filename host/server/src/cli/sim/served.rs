@@ -1,0 +1,138 @@
+//! Owns the host that `busbar sim load --serve` starts: another process of this program, with the
+//! default configuration but for ports and folder, stopped and removed at the end. Must never
+//! share a process with the loader, or nothing could be measured.
+
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use busbar_sim::load::Options;
+use busbar_sim::load::api::Client;
+use tokio::process::{Child, Command};
+
+use crate::secrets;
+
+const PATIENCE: Duration = Duration::from_secs(120);
+const LOOK: Duration = Duration::from_millis(100);
+
+pub(super) struct Served {
+    child: Child,
+    folder: PathBuf,
+    api: String,
+    ocpp: String,
+    token: String,
+    keep: bool,
+}
+
+impl Served {
+    pub(super) async fn start(tls: Option<(PathBuf, PathBuf)>, keep: bool) -> Result<Self, String> {
+        let random = secrets::random::<6>().map_err(|error| error.to_string())?;
+        let name: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
+        let folder = std::env::temp_dir().join(format!("busbar-load-{name}"));
+        let of_folder = |error: std::io::Error| format!("{}: {error}", folder.display());
+        std::fs::create_dir(&folder).map_err(of_folder)?;
+        let (http, ocpp) = (free_port()?, free_port()?);
+        let scheme = if tls.is_some() { "wss" } else { "ws" };
+        let config = configuration(http, ocpp, tls.as_ref());
+        let file = folder.join("busbar.toml");
+        std::fs::write(&file, config).map_err(of_folder)?;
+        let log = std::fs::File::create(folder.join("host.log")).map_err(of_folder)?;
+        let program = std::env::current_exe().map_err(|error| error.to_string())?;
+        let child = Command::new(program)
+            .arg("serve")
+            .arg("--config")
+            .arg(&file)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log)
+            .kill_on_drop(true)
+            .spawn()
+            .map_err(|error| format!("the host cannot be started: {error}"))?;
+        let mut served = Self {
+            child,
+            api: format!("127.0.0.1:{http}"),
+            // A name that a certificate can have.
+            ocpp: format!("{scheme}://localhost:{ocpp}/ocpp"),
+            folder,
+            token: String::new(),
+            keep,
+        };
+        served.wait().await?;
+        Ok(served)
+    }
+
+    /// Points a run at this host.
+    pub(super) fn tell(&self, options: &mut Options) {
+        options.url.clone_from(&self.ocpp);
+        options.api = Some((self.api.clone(), self.token.clone()));
+        options.host_pid = self.child.id();
+    }
+
+    /// Lets it end in order, and removes its folder.
+    pub(super) async fn stop(mut self) {
+        if let Some(pid) = self.child.id() {
+            let told = Command::new("kill").arg("-TERM").arg(pid.to_string()).status().await;
+            let ended = tokio::time::timeout(Duration::from_secs(30), self.child.wait()).await;
+            if told.is_err() || ended.is_err() {
+                let _ = self.child.kill().await;
+            }
+        }
+    }
+
+    /// Waits until it takes requests.
+    async fn wait(&mut self) -> Result<(), String> {
+        let until = tokio::time::Instant::now() + PATIENCE;
+        let mut client = Client::new(&self.api, None);
+        loop {
+            let ready = client.request("GET", "/readyz", None).await;
+            if ready.is_ok_and(|response| response.is_ok()) {
+                break;
+            }
+            let ended = self.child.try_wait().map_err(|error| error.to_string())?;
+            if ended.is_some() || tokio::time::Instant::now() > until {
+                let log = std::fs::read_to_string(self.folder.join("host.log"));
+                let log = log.unwrap_or_default();
+                return Err(format!("the host did not start: {}", last_line(&log)));
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+        let file = self.folder.join("data").join(secrets::ADMIN_TOKEN_FILE);
+        let token = std::fs::read_to_string(&file);
+        let token = token.map_err(|error| format!("{}: {error}", file.display()))?;
+        token.trim().clone_into(&mut self.token);
+        Ok(())
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        if !self.keep {
+            let _ = std::fs::remove_dir_all(&self.folder);
+        }
+    }
+}
+
+fn configuration(http: u16, ocpp: u16, tls: Option<&(PathBuf, PathBuf)>) -> String {
+    let mut text = format!(
+        "# Made by `busbar sim load --serve`: the default configuration but for folder and ports.\n\
+         data = \"data\"\n\n[[http]]\nbind = \"127.0.0.1:{http}\"\n\n\
+         [ocpp]\nbind = \"127.0.0.1:{ocpp}\"\n"
+    );
+    if let Some((cert, key)) = tls {
+        let absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+        let quoted = |path: &Path| toml::Value::from(absolute(path).display().to_string());
+        text.push_str(&format!("\n[ocpp.tls]\ncert = {}\nkey = {}\n", quoted(cert), quoted(key)));
+    }
+    text
+}
+
+/// A port that is free now.
+fn free_port() -> Result<u16, String> {
+    let bound = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
+    bound.map(|address| address.port()).map_err(|error| error.to_string())
+}
+
+fn last_line(text: &str) -> &str {
+    text.lines().last().unwrap_or("it said nothing")
+}
