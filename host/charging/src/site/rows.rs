@@ -37,6 +37,10 @@ pub(crate) fn rows(station: &Station, fact: &Fact) -> Rows {
         }
         Fact::TransactionReported(reported) => {
             let mut rows = session_rows(station, &reported.transaction, false);
+            let report = &reported.report;
+            if report.token.is_some() || report.kind == ReportKind::Ended {
+                rows.extend(live_rows(station, &reported.transaction));
+            }
             if reported.report.kind == ReportKind::Started && reported.report.seq.is_none() {
                 let key = Key::start(&station.id, &start_content(&reported.report));
                 let body = row::Start { transaction: reported.transaction.clone() };
@@ -113,15 +117,25 @@ fn session_rows(station: &Station, id: &TransactionId, whole: bool) -> Rows {
     let Some(transaction) = station.transactions.get(id) else { return Rows::new() };
     let session = session(station, transaction).to_row();
     let mut rows = vec![(Key::session(transaction.session), Some(session))];
-    if let Some(token) = transaction.starter() {
-        let (id, live) = (&transaction.id, transaction.is_live());
-        rows.push(live_row(token, transaction.session, &station.id, id, live));
-    }
     if whole {
+        rows.extend(live_rows(station, id));
         let body = row::Transaction { record: transaction.record() };
         rows.push((Key::transaction(&station.id, id), Some(body.to_row())));
     }
     rows
+}
+
+/// Changes only with a token, with the end and with the bill. Only the starter is live: another
+/// token may have been taken for it before the start came.
+fn live_rows(station: &Station, id: &TransactionId) -> Rows {
+    let Some(transaction) = station.transactions.get(id) else { return Rows::new() };
+    let starter = transaction.starter();
+    let tokens = transaction.reports.values().filter_map(|record| record.report.token.as_ref());
+    let row = |token| {
+        let live = transaction.is_live() && Some(token) == starter;
+        live_row(token, transaction.session, &station.id, id, live)
+    };
+    tokens.map(row).collect()
 }
 
 fn state(transaction: &Transaction) -> SessionState {
