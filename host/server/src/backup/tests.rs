@@ -17,7 +17,7 @@ fn a_backup_brings_back_keys_plugins_and_configuration() {
     fs::write(data.path().join("plugins/deep/a.wasm"), b"bytes").unwrap();
     let config = data.path().join("somewhere.toml");
     fs::write(&config, "# ours").unwrap();
-    let options = Options { reserve_bytes: 0, ..Options::default() };
+    let options = Options { reserve_bytes: 1 << 16, ..Options::default() };
     let (store, _) = SledStore::open(&data.path().join("store"), options).unwrap();
     let _reader: Arc<_> = store.reader();
 

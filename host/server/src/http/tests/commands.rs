@@ -94,7 +94,7 @@ async fn one_key_sends_one_call() {
     }
     assert_eq!(rig.world.sent.lock().unwrap().len(), 1);
     let long = "k".repeat(201);
-    for wrong in [&*long, "\u{7f}", "ä"] {
+    for wrong in [&*long, " ", "ä"] {
         let headers = [("content-type", "application/json"), ("idempotency-key", wrong)];
         let answer = rig.send("POST", &path, &headers, r#"{"type":"Soft"}"#).await;
         assert_eq!(answer.problem(), "invalid-header", "{wrong:?}");

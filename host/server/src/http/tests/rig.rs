@@ -69,7 +69,7 @@ struct Inner {
     engine: Engine,
     asked: u64,
     answers: BTreeMap<u64, oneshot::Sender<Result<Done, Problem>>>,
-    ahead: Millis,
+    now: Timestamp,
     generation: u64,
 }
 
@@ -212,12 +212,10 @@ impl World {
     fn run(&self, inner: &mut Inner, event: Event) {
         let mut events = vec![event];
         while let Some(event) = events.pop() {
-            let now = clock::now().plus(inner.ahead);
-            inner.engine.handle(event, now);
-            loop {
-                // The pace of commits is not waited for.
-                let later = clock::now().plus(inner.ahead).plus(Millis(100));
-                let Some(output) = inner.engine.poll(later) else { break };
+            inner.engine.handle(event, inner.now);
+            // Beyond the pace of commits.
+            inner.now = inner.now.plus(Millis(10));
+            while let Some(output) = inner.engine.poll(inner.now) {
                 self.output(inner, output, &mut events);
             }
         }
@@ -306,7 +304,7 @@ impl World {
     pub(super) fn pass(&self, seconds: i64) {
         let mut inner = self.inner.lock().unwrap();
         for _ in 0..10 {
-            inner.ahead = inner.ahead.plus(Millis::from_secs(seconds / 10));
+            inner.now = inner.now.plus(Millis::from_secs(seconds / 10));
             let nothing = Subject::Station("nobody".into());
             self.run(&mut inner, Event::Input(nothing, Input::Deadline));
         }
@@ -314,7 +312,7 @@ impl World {
 
     /// The node's time.
     pub(super) fn now(&self) -> Timestamp {
-        clock::now().plus(self.inner.lock().unwrap().ahead)
+        self.inner.lock().unwrap().now
     }
 
     pub(super) fn connect(&self, station: &str, dialect: Dialect) {
@@ -394,7 +392,7 @@ impl Rig {
         let now = clock::now();
         let engine = Engine::new(1, 1, config.policy(), Tuning::default(), restored, now);
         let inner =
-            Inner { engine, asked: 0, answers: BTreeMap::new(), ahead: Millis(0), generation: 0 };
+            Inner { engine, asked: 0, answers: BTreeMap::new(), now, generation: 0 };
         let world = Arc::new(World {
             inner: Mutex::new(inner),
             rows: Arc::default(),
