@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that fails panics")]
 
 mod conformance;
+mod full;
 mod killed;
 mod largest;
 mod node;

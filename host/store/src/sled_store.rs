@@ -5,8 +5,10 @@
 
 mod committing;
 mod opening;
+mod table;
 
-pub(crate) use opening::{ARCHIVE_FOLDER, open_sled};
+pub(crate) use opening::ARCHIVE_FOLDER;
+pub(crate) use table::open_sled;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fs::File;

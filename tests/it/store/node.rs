@@ -11,7 +11,7 @@ use busbar_charging::input::{Input, Precondition, Request};
 use busbar_charging::row::{self, RowBody};
 use busbar_charging::subject::{Key, Subject, Table};
 use busbar_charging::units::Timestamp;
-use busbar_engine::store::{Range, Restored, Store, recall};
+use busbar_engine::store::{Range, Restored, Store, StoreError, recall};
 use busbar_engine::{Engine, Event, Output, Tuning};
 
 /// Input `n` puts token `n % TOKENS`.
@@ -35,28 +35,34 @@ impl Node {
         let tuning = Tuning { log_window: 100, ..Tuning::default() };
         let engine = Engine::new(1, 1, Policy::default(), tuning, restored, now);
         let mut node = Self { engine, store, now, inputs };
-        node.run();
+        node.run().unwrap();
         node
     }
 
-    fn run(&mut self) {
+    fn run(&mut self) -> Result<(), StoreError> {
         while let Some(output) = self.engine.poll(self.now) {
             match output {
                 Output::Recall(id, needs) => {
-                    let recalled = recall(&*self.store.reader(), &needs).unwrap();
+                    let recalled = recall(&*self.store.reader(), &needs)?;
                     self.engine.handle(Event::Recalled(id, recalled), self.now);
                 }
                 Output::Commit(id, batch) => {
-                    self.store.commit(&batch).unwrap();
+                    self.store.commit(&batch)?;
                     self.engine.handle(Event::Committed(id), self.now);
                 }
                 Output::Act(_) | Output::Work(_) => {}
             }
         }
+        Ok(())
     }
 
     /// Takes the next input; it is durable when this returns.
     pub(super) fn step(&mut self) {
+        self.try_step().unwrap();
+    }
+
+    /// The same, on a disk that may fail; after an error the node is not used again.
+    pub(super) fn try_step(&mut self) -> Result<(), StoreError> {
         let n = self.inputs + 1;
         let put = TokenPut {
             at: Timestamp(0),
@@ -73,8 +79,9 @@ impl Node {
         let input = Input::Operator { actor: Actor::User(text(n).into()), call: None, request };
         self.now = Timestamp(self.now.0 + 10);
         self.engine.handle(Event::Input(Subject::Network, input), self.now);
-        self.run();
+        self.run()?;
         self.inputs = n;
+        Ok(())
     }
 
     /// Fails unless the rows are those of all inputs so far, and of no other.

@@ -99,7 +99,7 @@ fn read_bytes(file: &mut impl Read) -> io::Result<Option<Vec<u8>>> {
 /// Fills a new table. Its marks come last, so that what is cut off is no store.
 fn fill(backup: &Path, store: &Path, manifest: &Manifest) -> Result<(), StoreError> {
     let failed = |error: sled::Error| sled_error(store, "the restored store", &error);
-    let db = open_sled(store, &Options::default())?;
+    let db = open_sled(store, Options::default().cache_bytes)?;
     for (name, count) in [(SNAPSHOTS, manifest.snapshot_parts), (ROWS, manifest.row_parts)] {
         let read = |error: io::Error| damaged(backup, name, &error.to_string());
         let mut file = BufReader::new(File::open(backup.join(name)).map_err(read)?);

@@ -2,17 +2,14 @@
 //! Must never start silently on a log with a gap or a wrong checksum.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::fs::{self, File, TryLockError};
-use std::io;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::fs;
 use std::path::Path;
 use std::sync::{Arc, Mutex, RwLock};
-use std::thread;
-use std::time::{Duration, Instant};
 
 use busbar_charging::subject::Subject;
 use busbar_engine::store::{Restored, Snapshot, StoreError};
 
+use super::table::{SLED_FOLDER, has_space, lock, open_file, open_sled, sync_all};
 use super::{Options, Progress, Shared, SledStore, io_error, sled_error};
 use crate::archive::Archive;
 use crate::codec::{self, Kind, PlacedFact, Sealer};
@@ -22,8 +19,6 @@ use crate::rows::WaitingRows;
 use crate::space::Reserve;
 use crate::{HOW_TO_RESTORE, keys, parts};
 
-/// sled's own folder.
-pub(crate) const SLED_FOLDER: &str = "sled";
 /// The archive's folder.
 pub(crate) const ARCHIVE_FOLDER: &str = "archive";
 
@@ -35,8 +30,12 @@ pub(super) fn open(folder: &Path, options: Options) -> Result<(SledStore, Restor
     let archive_folder = folder.join(ARCHIVE_FOLDER);
     let made = fs::create_dir_all(&archive_folder);
     made.map_err(|error| io_error(&archive_folder.display().to_string(), &error))?;
+    let reserve = Reserve::new(folder.join("reserve"), options.reserve_bytes);
     let lock = lock(folder)?;
-    let db = open_sled(folder, &options)?;
+    if !options.read_only && !has_space(folder) {
+        reserve.give_up();
+    }
+    let db = open_sled(folder, options.cache_bytes)?;
     if is_new {
         let failed = |error: sled::Error| sled_error(folder, "a new store", &error);
         db.insert(keys::MARKS, Marks::new().encode()).map_err(failed)?;
@@ -54,7 +53,6 @@ pub(super) fn open(folder: &Path, options: Options) -> Result<(SledStore, Restor
     let needed = needed(&log, &snapshots);
     let rows_from = log.facts.partition_point(|(block, _)| *block <= marks.rows_through);
     let owed = rows_from < log.facts.len();
-    let reserve = Reserve::new(folder.join("reserve"), options.reserve_bytes);
     if !options.read_only {
         let kept = reserve.keep(options.low_space_bytes);
         kept.map_err(|error| io_error("the reserve file", &error))?;
@@ -91,80 +89,6 @@ pub(super) fn open(folder: &Path, options: Options) -> Result<(SledStore, Restor
         dead: false,
     };
     Ok((store, restored))
-}
-
-/// Takes the store for this process, or says who has it.
-fn lock(folder: &Path) -> Result<File, StoreError> {
-    let path = folder.join("lock");
-    let opened = File::options().write(true).create(true).truncate(false).open(&path);
-    let file = opened.map_err(|error| io_error(&path.display().to_string(), &error))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(in_use(folder)),
-        Err(TryLockError::Error(error)) => Err(io_error(&path.display().to_string(), &error)),
-    }
-}
-
-fn in_use(folder: &Path) -> StoreError {
-    let folder = folder.display();
-    StoreError::Failed(format!(
-        "{folder} is in use: a busbar runs on it. Speak to the running host (leave --data out), \
-         or stop it first"
-    ))
-}
-
-/// So long sled may take to let go of a store that this process closed.
-const LET_GO: Duration = Duration::from_secs(10);
-
-/// sled without threads of its own: only the committing thread flushes.
-pub(crate) fn open_sled(folder: &Path, options: &Options) -> Result<sled::Db, StoreError> {
-    let path = folder.join(SLED_FOLDER);
-    let config =
-        sled::Config::new().path(&path).cache_capacity(options.cache_bytes).flush_every_ms(None);
-    let began = Instant::now();
-    loop {
-        // sled panics on some kinds of damage.
-        let opened = catch_unwind(AssertUnwindSafe(|| config.open())).map_err(|_| {
-            let path = path.display();
-            StoreError::Damaged(format!("{path} cannot be opened; {HOW_TO_RESTORE}"))
-        })?;
-        let error = match opened {
-            Ok(db) => return Ok(db),
-            Err(error) => error,
-        };
-        let locked =
-            matches!(&error, sled::Error::Io(io) if io.to_string().contains("acquire lock"));
-        if !locked {
-            return Err(sled_error(folder, &path.display().to_string(), &error));
-        }
-        // The store is ours by our own lock, so this is what sled's threads still hold of it.
-        if began.elapsed() > LET_GO {
-            return Err(in_use(folder));
-        }
-        thread::sleep(Duration::from_millis(5));
-    }
-}
-
-/// The file that all of sled's data is in.
-pub(crate) fn open_file(folder: &Path) -> Result<File, StoreError> {
-    let path = folder.join(SLED_FOLDER).join("db");
-    let opened = File::options().read(true).write(true).open(&path);
-    opened.map_err(|error| io_error(&path.display().to_string(), &error))
-}
-
-/// Syncs all files of a store and the folders that name them.
-fn sync_all(folder: &Path) -> io::Result<()> {
-    for folder in [folder.join(SLED_FOLDER), folder.join(ARCHIVE_FOLDER)] {
-        for entry in fs::read_dir(&folder)? {
-            File::open(entry?.path())?.sync_all()?;
-        }
-        File::open(&folder)?.sync_all()?;
-    }
-    File::open(folder)?.sync_all()?;
-    match folder.canonicalize()?.parent() {
-        Some(parent) => File::open(parent)?.sync_all(),
-        None => Ok(()),
-    }
 }
 
 fn read_marks(folder: &Path, db: &sled::Db) -> Result<Marks, StoreError> {
