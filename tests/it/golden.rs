@@ -30,7 +30,7 @@ fn every_case_has_the_total_that_its_source_derives() {
     }
     assert!(wrong.is_empty(), "{} cases are wrong:\n{}", wrong.len(), wrong.join("\n"));
     // A test that compares nothing would pass as well.
-    assert!(compared >= 200, "only {compared} totals were compared");
+    assert!(compared >= 190, "only {compared} totals were compared");
 }
 
 #[test]

@@ -1,15 +1,13 @@
-//! How long a price takes: `cargo bench -p busbar-sandbox`. A fresh instance of the compiled
-//! plugin for each call, beside the same code as a part of this program.
+//! How long a price takes, in a fresh instance of the compiled plugin for each call, and how long
+//! a load: `cargo bench -p busbar-sandbox`.
 
 use std::hint::black_box;
 
 use busbar_charging::pricing::cut::cut;
-use busbar_charging::pricing::{Activity, CutSession, MeteredSession};
+use busbar_charging::pricing::{Activity, MeteredSession};
 use busbar_charging::units::{Currency, Energy, Timestamp};
 use busbar_sandbox::{Config, FirstParty, Manifest, Plugin, Sandbox};
-use busbar_sdk::Pricing;
 use criterion::Criterion;
-use pricing_ocpi::OcpiPricing;
 
 const START: i64 = 1_762_765_200_000;
 const TARIFF: &str = r#"{"id": "T", "currency": "EUR", "elements": [
@@ -31,27 +29,6 @@ fn metered(readings: i64) -> MeteredSession {
         activities: vec![(reading(0), Activity::Charging)],
         power: Vec::new(),
         current: Vec::new(),
-        complete: true,
-        attributes: Vec::new(),
-    }
-}
-
-fn native(session: &CutSession) -> busbar_sdk::Session {
-    let period = |period: &busbar_charging::pricing::Period| busbar_sdk::Period {
-        start: period.start.0,
-        end: period.end.0,
-        utc_offset: period.utc_offset,
-        activity: busbar_sdk::Activity::Charging,
-        energy: period.energy.0.unsigned_abs(),
-        min_power: None,
-        max_power: None,
-        min_current: None,
-        max_current: None,
-    };
-    busbar_sdk::Session {
-        start: session.start.0,
-        end: session.end.0,
-        periods: session.periods.iter().map(period).collect(),
         complete: true,
         attributes: Vec::new(),
     }
@@ -81,10 +58,6 @@ fn pricing(criterion: &mut Criterion) {
         assert_eq!(session.periods.len() as i64, periods);
         criterion.bench_function(&format!("price, fresh instance, {periods} periods"), |bench| {
             bench.iter(|| plugin.price(black_box(&prepared.compiled), black_box(&session)).is_ok());
-        });
-        let same = native(&session);
-        criterion.bench_function(&format!("price, native, {periods} periods"), |bench| {
-            bench.iter(|| OcpiPricing::price(black_box(&prepared.compiled), &same).is_ok());
         });
         criterion.bench_function(&format!("cut, {periods} periods"), |bench| {
             bench.iter(|| cut(black_box(&metered), &prepared.tariff.boundaries).is_ok());
