@@ -76,6 +76,9 @@ pub fn make_folder(data: &Path, name: &str) -> io::Result<PathBuf> {
 /// The backup is damaged, or the data folder holds a host already: in one sentence.
 pub fn restore(backup: &Path, data: &Path) -> Result<Manifest, String> {
     let of_data = |error: io::Error| format!("{}: {error}", data.display());
+    if !backup.join("manifest.json").is_file() {
+        return Err(format!("{} is not a backup: it has no manifest.json", backup.display()));
+    }
     if data.join("store").exists() || data.join(KEY_FILE).exists() {
         return Err(format!("{} holds a host already: name a new folder", data.display()));
     }

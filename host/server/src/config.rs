@@ -243,6 +243,7 @@ impl Config {
         let folder = file.and_then(Path::parent).unwrap_or(Path::new(""));
         let (config, found) = sections::read(&tree, file, folder);
         problems.extend(found);
+        problems.sort_by_key(Problem::place);
         if problems.is_empty() { Ok(config) } else { Err(problems) }
     }
 

@@ -63,8 +63,8 @@ impl Client {
     }
 
     fn ask(&self, method: Method, path: &str) -> Result<Value, Failure> {
-        let got = tokio::time::timeout(PATIENCE, self.try_ask(method, path));
-        let (status, body) = self.runtime.block_on(async { got.await }).map_err(|_| {
+        let got = async { tokio::time::timeout(PATIENCE, self.try_ask(method, path)).await };
+        let (status, body) = self.runtime.block_on(got).map_err(|_| {
             self.unreachable(&format!("no answer within {} s", PATIENCE.as_secs()))
         })??;
         let value: Value = serde_json::from_slice(&body)
@@ -170,3 +170,6 @@ fn token(config: &Config) -> Result<String, Failure> {
     })?;
     Ok(text.trim().to_owned())
 }
+
+#[cfg(test)]
+mod tests;

@@ -39,6 +39,16 @@ impl fmt::Display for Problem {
     }
 }
 
+impl Problem {
+    /// In the order of a reader: by place in the file, then what the environment says.
+    pub(super) fn place(&self) -> (usize, usize, String) {
+        match &self.origin {
+            Origin::File { line, column, .. } => (*line, *column, String::new()),
+            Origin::Env(name) => (usize::MAX, 0, name.clone()),
+        }
+    }
+}
+
 /// Where the problems of all sections are gathered.
 pub(super) struct Problems {
     found: RefCell<Vec<Problem>>,

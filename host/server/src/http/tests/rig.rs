@@ -391,8 +391,7 @@ impl Rig {
         let restored = Restored::default();
         let now = clock::now();
         let engine = Engine::new(1, 1, config.policy(), Tuning::default(), restored, now);
-        let inner =
-            Inner { engine, asked: 0, answers: BTreeMap::new(), now, generation: 0 };
+        let inner = Inner { engine, asked: 0, answers: BTreeMap::new(), now, generation: 0 };
         let world = Arc::new(World {
             inner: Mutex::new(inner),
             rows: Arc::default(),
