@@ -1,6 +1,7 @@
 //! The end-to-end tests, one binary: each module is one kind of proof. Must never need a service,
 //! a port or a folder that it does not make itself.
 
+mod facts;
 mod foreign;
 mod golden;
 mod imports;
