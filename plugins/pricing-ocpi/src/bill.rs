@@ -177,9 +177,9 @@ impl<'t> Bill<'t> {
             |kinds: &[Kind]| self.entries.iter().rposition(|entry| kinds.contains(&entry.kind));
         let lasts = [last(&[Kind::Energy]), last(&[Kind::Reserved, Kind::Expired]), self.last_time];
         for index in lasts.into_iter().flatten() {
-            let (kind, step_size) = (self.entries[index].kind, self.entries[index].component);
+            let Entry { kind, component, .. } = self.entries[index];
             // Wh in mWh, seconds in ms.
-            let step = step_size.step_size.saturating_mul(1_000);
+            let step = component.step_size.saturating_mul(1_000);
             let is_part = |other: Kind| match kind {
                 Kind::Reserved | Kind::Expired => matches!(other, Kind::Reserved | Kind::Expired),
                 _ => other == kind,
