@@ -74,8 +74,8 @@ impl Host {
         };
         let frames = FrameLog::open(&data.join("frames"), frame_options)
             .map_err(|error| error.to_string())?;
-        let (machine, node, keeper) = start_machine(config, &key, &frames).await?;
         let metrics = Metrics::new();
+        let (machine, node, keeper) = start_machine(config, &key, &frames, metrics.clone()).await?;
         let app = App::new(node.clone(), metrics.clone(), &key, &token.0, config);
         let app = Arc::new(app.with_backup(copy_store(Arc::clone(&keeper)), config));
         let shared = ws::Shared::new(
@@ -174,6 +174,7 @@ async fn start_machine(
     config: &Config,
     key: &InstallationKey,
     frames: &FrameLog,
+    metrics: Metrics,
 ) -> Result<(Machine, Node, CurrentKeeper), String> {
     let folder = config.data.join("store");
     let options = Options {
@@ -201,7 +202,7 @@ async fn start_machine(
         if let Some(folder) = &extra.dir {
             kept.extend(plugins::keep_folder(&*host, folder, extra.allow_unsigned)?);
         }
-        let started = Machine::start(Box::new(open), policy, host, reading);
+        let started = Machine::start(Box::new(open), policy, host, reading, metrics);
         let (machine, node) = started.map_err(|error| error.to_string())?;
         Ok::<_, String>((machine, node, kept))
     });

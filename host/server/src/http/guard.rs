@@ -62,6 +62,8 @@ pub async fn guard(
     if failed && response.extensions().get::<KeepBody>().is_none() {
         response = with_details(response, &method, &id);
     }
+    let status = response.status().as_u16();
+    tracing::debug!(request = id, %method, route, status, took = ?started.elapsed(), "answered");
     app.metrics.http_request(&method, &route, response.status(), started.elapsed());
     dress(&mut response, &id);
     response

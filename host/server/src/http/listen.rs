@@ -165,3 +165,6 @@ async fn connection<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
         tracing::debug!(%peer, %error, "an HTTP connection ended");
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,5 +7,5 @@ mod configuration;
 mod events;
 mod nonsense;
 mod pages;
-mod rig;
+pub(super) mod rig;
 mod who_may;

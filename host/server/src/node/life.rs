@@ -22,6 +22,7 @@ use super::live::Live;
 use super::workers::{Readers, Workers};
 use super::{Ask, Status};
 use crate::clock;
+use crate::telemetry::Metrics;
 
 /// Events taken in one go before the engine is polled.
 const EVENTS_AT_ONCE: usize = 256;
@@ -94,6 +95,7 @@ pub(super) struct Shared {
     pub(super) live: Arc<Live>,
     pub(super) status: Arc<std::sync::Mutex<Status>>,
     pub(super) workers: Workers,
+    pub(super) metrics: Metrics,
 }
 
 /// The deciding thread's state.
@@ -120,7 +122,8 @@ pub(super) fn run(birth: Birth, shared: Shared, born: impl FnOnce(&Life)) -> End
     let queued = Arc::new(AtomicU64::new(0));
     let life = Life { incarnation: birth.incarnation, sender, queued: Arc::clone(&queued) };
     let readers = Readers::start(birth.store.reader(), &life);
-    let (committer, committing) = start_committer(birth.store, life.clone());
+    let (committer, committing) =
+        start_committer(birth.store, life.clone(), shared.metrics.clone());
     let now = clock::now();
     let engine = Engine::new(
         birth.seed,
@@ -163,12 +166,17 @@ type Batches = mpsc::Sender<(BatchId, Arc<Batch>)>;
 fn start_committer(
     mut store: Box<dyn Store>,
     life: Life,
+    metrics: Metrics,
 ) -> (Batches, Option<thread::JoinHandle<()>>) {
     let (sender, batches) = mpsc::channel::<(BatchId, Arc<Batch>)>();
     let committing = move || {
         while let Ok((id, batch)) = batches.recv() {
+            let began = Instant::now();
             let result = store.commit(&batch);
             let failed = result.is_err();
+            if !failed {
+                metrics.commit(batch.facts.len() as u64, began.elapsed());
+            }
             life.send(Message::Committed(id, result));
             if failed {
                 return;

@@ -14,6 +14,7 @@ use super::plugins::PluginHost;
 use super::workers::Workers;
 use super::{Ask, FramePage, FrameQuery, Node, NotReady, Plugins, Runtime, Status};
 use crate::secrets;
+use crate::telemetry::Metrics;
 
 /// Facts kept for followers of the live facts.
 const LIVE_FACTS: usize = 10_000;
@@ -67,6 +68,7 @@ impl Machine {
         policy: Policy,
         plugins: Arc<PluginHost>,
         frames: Arc<dyn Frames>,
+        metrics: Metrics,
     ) -> Result<(Self, Node), StartError> {
         let failed = |error: &dyn std::fmt::Display| StartError(error.to_string());
         let epoch = secrets::random::<8>().map_err(|error| failed(&error))?;
@@ -83,7 +85,8 @@ impl Machine {
         let shared = Shared {
             live: Arc::clone(&live),
             status: Arc::clone(&inner.status),
-            workers: Workers::start(&plugins),
+            workers: Workers::start(&plugins, &metrics),
+            metrics,
         };
         let lives = Lives { inner: Arc::clone(&inner), open, policy, shared };
         let (born, is_born) = std::sync::mpsc::channel();
@@ -221,6 +224,7 @@ impl Lives {
                 End::Stopped => return,
                 End::Failed(error) => {
                     tracing::error!(%error, "the engine ended; the store is opened again");
+                    self.shared.metrics.engine_restart();
                     lock(&self.inner.status).trouble = Some(error.to_string());
                 }
             }

@@ -3,13 +3,16 @@
 
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread;
+use std::time::Instant;
 
 use busbar_charging::input::{Input, Needs, Work};
+use busbar_charging::pricing::PriceError;
 use busbar_engine::store::{self, Reader};
 use busbar_engine::{Event, RecallId};
 
 use super::life::{Life, Message};
 use super::plugins::PluginHost;
+use crate::telemetry::Metrics;
 
 const READERS: usize = 2;
 const WORKERS: usize = 2;
@@ -64,14 +67,15 @@ pub(super) struct Workers {
 }
 
 impl Workers {
-    pub(super) fn start(plugins: &Arc<PluginHost>) -> Self {
+    pub(super) fn start(plugins: &Arc<PluginHost>, metrics: &Metrics) -> Self {
         let (queue, jobs) = mpsc::channel::<(Work, Life)>();
         let jobs = Arc::new(Mutex::new(jobs));
         for _ in 0..WORKERS {
             let (jobs, plugins) = (Arc::clone(&jobs), Arc::clone(plugins));
+            let metrics = metrics.clone();
             let working = move || {
                 while let Some((work, life)) = next(&jobs) {
-                    price(&plugins, work, &life);
+                    price(&plugins, &metrics, work, &life);
                 }
             };
             let builder = thread::Builder::new().name("price".into()).stack_size(WORKER_STACK);
@@ -90,9 +94,17 @@ fn next<T>(jobs: &Mutex<mpsc::Receiver<T>>) -> Option<T> {
     jobs.lock().unwrap_or_else(PoisonError::into_inner).recv().ok()
 }
 
-fn price(plugins: &PluginHost, work: Work, life: &Life) {
+fn price(plugins: &PluginHost, metrics: &Metrics, work: Work, life: &Life) {
     let Work::Price { subject, station, transaction, attempt, session, tariff } = work;
+    let began = Instant::now();
     let result = plugins.price_metered(&tariff, &session);
+    let word = match &result {
+        Ok(_) => "priced",
+        Err(PriceError::NotApplicable(_)) => "not_applicable",
+        Err(PriceError::Misbehaved(_)) => "misbehaved",
+        Err(_) => "failed",
+    };
+    metrics.price(word, began.elapsed());
     let input = Input::Priced { station, transaction, attempt, result };
     life.send(Message::Event(Event::Input(subject, input)));
 }

@@ -16,7 +16,7 @@ fn a_cursor_belongs_to_its_list() {
         "CS2\0",
         false,
         None,
-        Some(&to_cursor("transactions", "CS1\01")),
+        Some(&to_cursor("transactions", "CS1\u{0}1")),
     );
     assert!(other.is_err());
 }

@@ -43,9 +43,9 @@ pub(super) const TOKEN: &str = "0123456789abcdef0123456789abcdef01234567";
 pub(super) const STATION: &str = "CS1";
 
 /// A node in memory with its HTTP side.
-pub(super) struct Rig {
+pub(in crate::http) struct Rig {
     pub(super) world: Arc<World>,
-    pub(super) app: Arc<App>,
+    pub(in crate::http) app: Arc<App>,
     pub(super) router: Router,
 }
 
@@ -381,7 +381,7 @@ pub(super) struct Answer {
 }
 
 impl Rig {
-    pub(super) fn new() -> Self {
+    pub(in crate::http) fn new() -> Self {
         Self::with("")
     }
 
