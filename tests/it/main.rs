@@ -7,6 +7,7 @@ mod golden;
 mod imports;
 mod sandbox;
 mod scenarios;
+mod simulation;
 mod store;
 mod support;
 mod tidy;

@@ -1,0 +1,152 @@
+//! The seeded simulation: the real engine, domain and links, the stations of `sim`, and a network,
+//! a disk and a process that fail at any point, in virtual time. One number decides everything.
+//!
+//! `cargo test -p busbar-tests --test it simulation` runs 200 seeds. `BUSBAR_SEEDS=10000` runs as
+//! many as one wants, from `BUSBAR_SEED` on; with `BUSBAR_SEED` alone that one seed runs, which is
+//! how a failure is replayed.
+//!
+//! Must never sleep, open a socket or take chance from anywhere but the seed.
+
+mod chaos;
+mod claims;
+mod disk;
+mod field;
+mod finish;
+mod host;
+mod net;
+mod operators;
+mod oracle;
+mod plan;
+mod pricer;
+mod truth;
+mod world;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use pricer::Pricer;
+use world::{Break, Tally, World};
+
+/// Seeds of a usual run.
+const SEEDS: u64 = 200;
+/// Seeds that price in the sandbox.
+const SANDBOXED: u64 = 6;
+
+/// What a run says that does not hold; none when all holds.
+fn violation(seed: u64, broken: Break, pricer: &Pricer) -> Result<Tally, String> {
+    let pricer = pricer.clone();
+    let run = AssertUnwindSafe(|| World::run(seed, broken, pricer));
+    catch_unwind(run).map_err(|panic| {
+        let text = panic.downcast_ref::<String>().map(String::as_str);
+        text.or(panic.downcast_ref::<&str>().copied()).unwrap_or("a panic").to_owned()
+    })
+}
+
+fn number(name: &str) -> Option<u64> {
+    std::env::var(name).ok().map(|text| text.parse().expect("a number"))
+}
+
+fn seeds() -> std::ops::Range<u64> {
+    let first = number("BUSBAR_SEED");
+    let count = number("BUSBAR_SEEDS").unwrap_or(if first.is_some() { 1 } else { SEEDS });
+    let first = first.unwrap_or(0);
+    first..first.saturating_add(count)
+}
+
+/// Runs seeds on all processors; each is alone in its world.
+fn run(seeds: std::ops::Range<u64>, pricer: &Pricer) -> (Tally, Vec<(u64, String)>) {
+    let next = AtomicU64::new(seeds.start);
+    let all = Mutex::new((Tally::default(), Vec::new()));
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                loop {
+                    let seed = next.fetch_add(1, Ordering::Relaxed);
+                    if seed >= seeds.end {
+                        return;
+                    }
+                    let result = violation(seed, Break::Nothing, pricer);
+                    let mut all = all.lock().expect("no thread dies with it");
+                    match result {
+                        Ok(tally) => all.0.add(&tally),
+                        Err(what) => all.1.push((seed, what)),
+                    }
+                }
+            });
+        }
+    });
+    all.into_inner().expect("no thread dies with it")
+}
+
+fn must_hold(seeds: std::ops::Range<u64>, pricer: &Pricer) {
+    let count = seeds.end - seeds.start;
+    let (tally, mut violations) = run(seeds, pricer);
+    violations.sort();
+    println!("{count} seeds: {tally:?}");
+    if let Some((seed, what)) = violations.first() {
+        let others: Vec<u64> = violations.iter().map(|(seed, _)| *seed).collect();
+        panic!(
+            "seed {seed}: {what}\n\nreplay: BUSBAR_SEED={seed} cargo test -p busbar-tests --test \
+             it simulation::holds\n{} of {count} seeds fail: {others:?}",
+            others.len()
+        );
+    }
+}
+
+#[test]
+fn holds_for_every_seed() {
+    must_hold(seeds(), &Pricer::Native);
+}
+
+#[test]
+fn holds_with_prices_from_the_sandbox() {
+    must_hold(1_000_000..1_000_000 + SANDBOXED, &pricer::sandboxed());
+}
+
+#[test]
+fn a_seed_is_one_run() {
+    let runs = [(); 2].map(|()| violation(3, Break::Nothing, &Pricer::Native));
+    assert_eq!(runs[0], runs[1]);
+}
+
+/// A break must be found within so many seeds.
+const BROKEN: u64 = 30;
+
+fn found(broken: Break, expected: &str) {
+    let mut others = Vec::new();
+    for seed in 0..BROKEN {
+        match violation(seed, broken, &Pricer::Native) {
+            Err(what) if what.contains(expected) => return,
+            Err(what) => others.push((seed, what)),
+            Ok(_) => {}
+        }
+    }
+    panic!("{broken:?} is not found in {BROKEN} seeds; instead: {others:?}");
+}
+
+#[test]
+fn finds_an_acknowledgement_before_the_sync() {
+    found(Break::AcknowledgedBeforeSync, "were durable");
+}
+
+#[test]
+fn finds_an_action_before_its_commit() {
+    found(Break::ActsBeforeCommit, "were durable");
+}
+
+#[test]
+fn finds_a_dropped_duplicate_check() {
+    found(Break::ForgetsDuplicates, "sessions");
+}
+
+#[test]
+fn finds_a_lost_fact() {
+    found(Break::LosesFact, "acknowledged and lost");
+}
+
+#[test]
+fn finds_a_command_that_is_sent_again() {
+    found(Break::RepeatsCommands, "is on the wire twice");
+}
