@@ -3,8 +3,9 @@
 
 pub(crate) mod api;
 pub(crate) mod host;
+pub(crate) mod station;
 
-pub(crate) use api::Api;
+pub(crate) use api::{Answer, Api};
 pub(crate) use host::TestHost;
 
 use serde_json::{Value, json};

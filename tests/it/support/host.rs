@@ -20,17 +20,13 @@ pub(crate) struct TestHost {
     runtime: Runtime,
     pub(crate) ocpp: SocketAddr,
     pub(crate) api: Api,
-    pub(crate) folder: TempDir,
+    _folder: TempDir,
 }
 
 impl TestHost {
     /// Starts one that bills a second after the last message, with further configuration.
     pub(crate) fn start(more: &str) -> Self {
-        Self::start_in(tempfile::tempdir().unwrap(), more)
-    }
-
-    /// Starts one over what an earlier one left in its folder.
-    pub(crate) fn start_in(folder: TempDir, more: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
         let text = configuration(&folder.path().join("data").display().to_string(), more);
         let config = Config::parse(None, &text, std::iter::empty::<(String, String)>())
             .unwrap_or_else(|problems| panic!("{problems:?}"));
@@ -38,18 +34,12 @@ impl TestHost {
         let host = runtime.block_on(Host::start(&config)).unwrap();
         let addresses = host.addresses().clone();
         let api = Api { address: addresses.http, token: host.admin_token().0.to_owned() };
-        Self { host: Some(host), runtime, ocpp: addresses.ocpp, api, folder }
+        Self { host: Some(host), runtime, ocpp: addresses.ocpp, api, _folder: folder }
     }
 
-    /// The usual tariff, a good token and a station, ready to charge.
+    /// The usual tariff, good tokens and a station, ready to charge.
     pub(crate) fn prepare(&self, stations: &[&str]) {
         prepare(&self.api, stations);
-    }
-
-    /// Stops it in order and gives its folder.
-    pub(crate) fn stop(mut self) -> TempDir {
-        self.end();
-        std::mem::replace(&mut self.folder, tempfile::tempdir().unwrap())
     }
 
     fn end(&mut self) {
@@ -72,10 +62,12 @@ pub(crate) fn configuration(data: &str, more: &str) -> String {
     format!("data = {data:?}\n[[http]]\nbind = \"127.0.0.1:0\"\n{ocpp}{sections}{more}")
 }
 
-/// The usual tariff, a good token and stations, ready to charge.
+/// The usual tariff, good tokens and stations, ready to charge.
 pub(crate) fn prepare(api: &Api, stations: &[&str]) {
     put_tariff(api, &usual_tariff());
-    api.put("/api/v1/tokens/04A1B2C3", &json!({ "status": "accepted" }));
+    for token in ["04A1B2C3", "04D4E5F6"] {
+        api.put(&format!("/api/v1/tokens/{token}"), &json!({ "status": "accepted" }));
+    }
     for station in stations {
         let password = json!({ "password": PASSWORD });
         api.put(&format!("/api/v1/stations/{station}"), &password);

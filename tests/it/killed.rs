@@ -1,0 +1,179 @@
+//! The real binary, killed while a station talks to it: what it acknowledged is there when it
+//! starts again, and every charge has one bill. Must never give it time to say good-bye.
+
+use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::support::host::{configuration, prepare};
+use crate::support::station::{Station, ago};
+use crate::support::{Api, until};
+
+/// The host's binary, as it is shipped: its main does nothing but call the library.
+const BUSBAR: &str = env!("CARGO_BIN_EXE_busbar-host");
+
+const ROUNDS: usize = 4;
+/// More than a station can tell before it is interrupted.
+const READINGS: usize = 400;
+
+#[test]
+fn what_was_acknowledged_is_there_after_kill_9_and_there_is_one_bill() {
+    let folder = tempfile::tempdir().unwrap();
+    let (ocpp, http) = (free(), free());
+    let config = folder.path().join("busbar.toml");
+    let more = format!("[ocpp]\nbind = \"{ocpp}\"\nmessage_rate = 100000\n");
+    let text = configuration("data", &more).replacen("127.0.0.1:0", &http.to_string(), 1);
+    std::fs::write(&config, text).unwrap();
+
+    let mut process = Process::start(&config);
+    let api = process.api(http, &folder.path().join("data/admin.token"));
+    prepare(&api, &["S1"]);
+    // Once: who was accepted stays so, whatever happens to the host.
+    Station::connect(ocpp, "S1", "ocpp1.6").boot();
+    let mut told: Vec<(i64, i64)> = Vec::new();
+    for round in 0..ROUNDS {
+        let mut charge = Charge::new(round);
+        // Killed early, late, and in between.
+        let killer = process.kill_in(Duration::from_millis(40 + 90 * round as u64));
+        charge.talk(ocpp, false);
+        killer.join().unwrap();
+        process = Process::start(&config);
+        process.api(http, &folder.path().join("data/admin.token"));
+        charge.talk(ocpp, true);
+        told.push((charge.transaction.unwrap(), charge.acknowledged as i64));
+    }
+    // Bills are sealed after a second online.
+    let _online = Station::connect(ocpp, "S1", "ocpp1.6");
+    for (transaction, readings) in told {
+        one_bill(&api, transaction, readings);
+    }
+}
+
+/// A charge that a station tells, message by message, each until it is acknowledged.
+struct Charge {
+    begin: i64,
+    transaction: Option<i64>,
+    acknowledged: usize,
+}
+
+impl Charge {
+    fn new(round: usize) -> Self {
+        Self { begin: 2000 - 450 * round as i64, transaction: None, acknowledged: 0 }
+    }
+
+    /// Talks until the connection breaks, or, at last, to the end.
+    fn talk(&mut self, ocpp: SocketAddr, at_last: bool) {
+        let mut station = Station::connect(ocpp, "S1", "ocpp1.6");
+        let told = self.messages(&mut station, at_last);
+        assert!(told.is_some() || !at_last, "the connection broke though nobody killed the host");
+    }
+
+    fn messages(&mut self, station: &mut Station, at_last: bool) -> Option<()> {
+        let start = json!({
+            "connectorId": 1, "idTag": "04A1B2C3", "meterStart": 0, "timestamp": ago_of(self.begin),
+        });
+        let started = acknowledged(station, "StartTransaction", &start)?;
+        let transaction = started["transactionId"].as_i64().unwrap();
+        let known = *self.transaction.get_or_insert(transaction);
+        assert_eq!(known, transaction, "the same start has the same transaction for ever");
+        while self.acknowledged < READINGS && !at_last {
+            let number = self.acknowledged as i64 + 1;
+            let reading = json!({
+                "connectorId": 1, "transactionId": transaction,
+                "meterValue": [{
+                    "timestamp": ago_of(self.begin - number),
+                    "sampledValue": [{ "value": (number * 100).to_string() }],
+                }],
+            });
+            acknowledged(station, "MeterValues", &reading)?;
+            self.acknowledged += 1;
+        }
+        let stop = json!({
+            "transactionId": transaction, "meterStop": 100_000,
+            "timestamp": ago_of(self.begin - READINGS as i64 - 1),
+        });
+        acknowledged(station, "StopTransaction", &stop).map(|_| ())
+    }
+}
+
+/// Times must be the same when a message comes again: they are counted from one moment.
+fn ago_of(minutes: i64) -> String {
+    static BASE: std::sync::OnceLock<String> = std::sync::OnceLock::new();
+    let base: jiff::Timestamp = BASE.get_or_init(|| ago(0)).parse().unwrap();
+    jiff::Timestamp::from_second(base.as_second() - 60 * minutes).unwrap().to_string()
+}
+
+fn acknowledged(station: &mut Station, action: &str, payload: &Value) -> Option<Value> {
+    let frame = station.try_call(action, payload).ok()?;
+    assert_eq!(frame[0], 3, "{frame}");
+    Some(frame[2].clone())
+}
+
+/// Exactly one CDR, with every reading that was acknowledged.
+fn one_bill(api: &Api, transaction: i64, readings: i64) {
+    let of = |cdr: &Value| cdr["transaction_id"] == transaction.to_string();
+    let cdrs = until("a CDR", || {
+        let cdrs: Vec<_> = api.all("/api/v1/cdrs?station=S1").into_iter().filter(of).collect();
+        (!cdrs.is_empty()).then_some(cdrs)
+    });
+    assert_eq!(cdrs.len(), 1, "{cdrs:?}");
+    let id = cdrs[0]["id"].as_str().unwrap();
+    let cdr = api.get(&format!("/api/v1/cdrs/{id}"));
+    assert_eq!(cdr["energy_wh"], 100_000, "{cdr}");
+    // One part before each reading, and the last one to the stop.
+    let periods = cdr["input"]["periods"].as_array().unwrap();
+    let metered = periods.iter().filter(|period| period["energy_wh"] == 100).count() as i64;
+    assert!(metered >= readings, "{readings} readings were acknowledged, {metered} are billed");
+    assert_eq!(api.get(&format!("/api/v1/cdrs/{id}/verify"))["verified"], true);
+}
+
+/// The host in a process of its own.
+struct Process {
+    child: Option<Child>,
+}
+
+impl Process {
+    fn start(config: &Path) -> Self {
+        let log = config.with_file_name("log");
+        let log = std::fs::OpenOptions::new().create(true).append(true).open(log).unwrap();
+        let mut command = Command::new(BUSBAR);
+        command.arg("serve").arg("--config").arg(config).current_dir(config.parent().unwrap());
+        command.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log);
+        Self { child: Some(command.spawn().unwrap()) }
+    }
+
+    /// Waits until it is ready.
+    fn api(&self, http: SocketAddr, token: &Path) -> Api {
+        until("the host", || {
+            let token = std::fs::read_to_string(token).ok()?.trim().to_owned();
+            let api = Api { address: http, token };
+            let ask = format!("GET /readyz HTTP/1.1\r\nHost: {http}\r\nConnection: close\r\n\r\n");
+            (api.try_raw(ask.as_bytes()).ok()?.status == 200).then_some(api)
+        })
+    }
+
+    fn kill_in(mut self, span: Duration) -> std::thread::JoinHandle<()> {
+        let mut child = self.child.take().unwrap();
+        std::thread::spawn(move || {
+            std::thread::park_timeout(span);
+            child.kill().unwrap();
+            child.wait().unwrap();
+        })
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        if let Some(child) = &mut self.child {
+            let _gone = child.kill();
+            let _waited = child.wait();
+        }
+    }
+}
+
+fn free() -> SocketAddr {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+}

@@ -1,1 +1,0 @@
-//! Owns nothing: the end-to-end tests are the one binary `it`.

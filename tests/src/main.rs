@@ -1,0 +1,6 @@
+//! The host's binary once more, under a name of its own: cargo builds it for the tests that start
+//! and kill it. Must never do anything but what `host/server/src/main.rs` does.
+
+fn main() -> std::process::ExitCode {
+    busbar::cli::run()
+}
