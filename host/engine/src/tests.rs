@@ -1,4 +1,5 @@
 mod random;
+mod sites;
 mod world;
 
 use busbar_charging::action::{Done, Problem, Reply};
@@ -117,7 +118,7 @@ fn a_start_makes_missing_rows_again_and_goes_on_counting() {
     assert_eq!(*world.engine.network(), before);
     assert!(world.in_flight.is_some(), "rows are owed at once");
     world.settle();
-    assert_eq!(world.disk.rows, world.replayed().1);
+    assert_eq!(world.disk.rows, world.replayed().rows);
     world.ask(put_token(3, Precondition::Version(1)));
     world.settle();
     let last = world.disk.facts().last().unwrap();

@@ -149,7 +149,7 @@ fn run(steps: &[Step]) -> Result<(), TestCaseError> {
                 world.replies.clear();
                 world.crash();
                 oracle.restart(&world);
-                prop_assert_eq!(world.engine.network(), &world.replayed().0);
+                prop_assert_eq!(world.engine.network(), &world.replayed().network);
             }
             _ => {}
         }
@@ -158,14 +158,18 @@ fn run(steps: &[Step]) -> Result<(), TestCaseError> {
     world.settle();
     check_replies(&world, &oracle)?;
     prop_assert_eq!(world.replies.len(), oracle.expected.len(), "every call is answered once");
-    let (network, rows) = world.replayed();
-    prop_assert_eq!(world.engine.network(), &network);
-    prop_assert_eq!(&world.disk.rows, &rows);
+    let replayed = world.replayed();
+    prop_assert_eq!(world.engine.network(), &replayed.network);
+    prop_assert_eq!(&world.disk.rows, &replayed.rows);
     Ok(())
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..Default::default() })]
+    #![proptest_config(ProptestConfig {
+        cases: 400,
+        failure_persistence: None,
+        ..Default::default()
+    })]
 
     #[test]
     fn any_order_of_steps_and_crashes(steps in prop::collection::vec(step(), 1..200)) {

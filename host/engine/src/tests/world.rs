@@ -10,10 +10,11 @@ use busbar_charging::context::Policy;
 use busbar_charging::fact::network::{TariffPut, TokenPut};
 use busbar_charging::fact::station::AuthorizationStatus;
 use busbar_charging::fact::{Actor, Call, Fact};
-use busbar_charging::ids::{Hash, IdToken, TokenKind};
-use busbar_charging::input::{Input, Needs, Precondition, Recalled, Request};
+use busbar_charging::ids::{Hash, IdToken, StationId, TokenKind};
+use busbar_charging::input::{Input, Needs, Precondition, Recalled, Request, StationEvent, Work};
 use busbar_charging::network::Network;
-use busbar_charging::pricing::{Boundaries, PreparedTariff};
+use busbar_charging::pricing::{Boundaries, PreparedTariff, PriceError};
+use busbar_charging::site::Site;
 use busbar_charging::subject::{Key, Row, Subject};
 use busbar_charging::units::{Currency, Timestamp};
 
@@ -107,7 +108,11 @@ pub(super) struct World {
     pub(super) in_flight: Option<(BatchId, Arc<Batch>, bool)>,
     /// Replies that left, with the number of facts that were durable then.
     pub(super) replies: Vec<(u64, Reply, usize)>,
+    /// Work that nobody answered yet.
+    pub(super) work: VecDeque<Work>,
     requests: u64,
+    /// Facts that the engine started from.
+    pub(super) restored: u64,
 }
 
 pub(super) fn tuning() -> Tuning {
@@ -128,7 +133,9 @@ impl World {
             recalls,
             in_flight: None,
             replies: Vec::new(),
+            work: VecDeque::new(),
             requests: 0,
+            restored: 0,
         };
         world.drain();
         world
@@ -145,10 +152,14 @@ impl World {
                 }
                 Output::Act(Action::Reply { call, reply }) => {
                     assert_eq!(call.incarnation(), self.incarnation, "a stranger was answered");
-                    let Call::Api { request, .. } = call else { panic!("not ours: {call:?}") };
-                    self.replies.push((request, reply, self.disk.facts().count()));
+                    let number = match call {
+                        Call::Api { request, .. } => request,
+                        Call::Station { message_id, .. } => message_id.parse().unwrap(),
+                    };
+                    self.replies.push((number, reply, self.disk.facts().count()));
                 }
-                Output::Act(_) | Output::Work(_) => {}
+                Output::Act(_) => {}
+                Output::Work(work) => self.work.push_back(work),
             }
         }
     }
@@ -162,6 +173,32 @@ impl World {
         self.engine.handle(Event::Input(Subject::Network, input), self.now);
         self.drain();
         self.requests
+    }
+
+    /// A station says something; returns the number of its call.
+    pub(super) fn hear(&mut self, station: &str, event: StationEvent) -> u64 {
+        self.requests += 1;
+        let call = Call::Station {
+            incarnation: self.incarnation,
+            generation: 1,
+            message_id: self.requests.to_string().into(),
+        };
+        let station: StationId = station.into();
+        let subject = Subject::Station(station.clone());
+        let input = Input::Station { station, generation: 1, call: Some(call), event };
+        self.engine.handle(Event::Input(subject, input), self.now);
+        self.drain();
+        self.requests
+    }
+
+    /// The oldest work fails.
+    pub(super) fn fail_work(&mut self) {
+        let Some(work) = self.work.pop_front() else { return };
+        let Work::Price { subject, station, transaction, attempt, .. } = work;
+        let result = Err(PriceError::NotApplicable("by the test".into()));
+        let input = Input::Priced { station, transaction, attempt, result };
+        self.engine.handle(Event::Input(subject, input), self.now);
+        self.drain();
     }
 
     pub(super) fn read_recall(&mut self) {
@@ -222,25 +259,44 @@ impl World {
     /// The process dies and starts again.
     pub(super) fn crash(&mut self) {
         self.recalls.clear();
+        self.work.clear();
         self.in_flight = None;
         self.incarnation += 1;
         let restored = self.disk.reopen();
+        self.restored = restored.facts.len() as u64;
         let seed = u128::from(self.incarnation) << 64;
         let policy = Policy::default();
         self.engine = Engine::new(seed, self.incarnation, policy, tuning(), restored, self.now);
         self.drain();
     }
 
-    /// The state and the rows that all durable facts make, by plain replay.
-    pub(super) fn replayed(&self) -> (Network, Rows) {
-        let (mut network, mut rows) = (Network::default(), Rows::new());
-        for (_, _, fact) in self.disk.facts() {
-            network.apply(fact);
-            let rows_of_fact = network.rows(fact);
-            put(&mut rows, &Batch { rows: rows_of_fact, ..Batch::default() });
+    /// The states and the rows that all durable facts make, by plain replay.
+    pub(super) fn replayed(&self) -> Replayed {
+        let mut all = Replayed::default();
+        for (_, subject, fact) in self.disk.facts() {
+            let rows = match subject {
+                Subject::Network => {
+                    all.network.apply(fact);
+                    all.network.rows(fact)
+                }
+                _ => {
+                    let site = all.sites.entry(subject.clone()).or_default();
+                    site.apply(fact);
+                    site.rows(fact)
+                }
+            };
+            put(&mut all.rows, &Batch { rows, ..Batch::default() });
         }
-        (network, rows)
+        all
     }
+}
+
+/// What plain replay makes.
+#[derive(Default)]
+pub(super) struct Replayed {
+    pub(super) network: Network,
+    pub(super) sites: BTreeMap<Subject, Site>,
+    pub(super) rows: Rows,
 }
 
 pub(super) fn token(n: u8) -> IdToken {

@@ -1,0 +1,249 @@
+//! Many subjects: none waits for another, deadlines come by themselves, and whatever happens and
+//! whenever the process dies, states and rows are those that plain replay of all facts makes.
+
+use std::collections::BTreeMap;
+
+use busbar_charging::fact::metering::{
+    ChargingState, Measurand, Reading, ReadingContext, ReadingValue, Report, ReportKind,
+};
+use busbar_charging::fact::station::{ConnectorStatus, Dialect};
+use busbar_charging::input::{Precondition, StationEvent, TransactionRef};
+use busbar_charging::site::Site;
+use busbar_charging::subject::Subject;
+use busbar_charging::units::{Energy, Millis, Timestamp};
+use proptest::prelude::*;
+
+use super::world::{World, put_tariff, put_token, token};
+
+fn connected(incarnation: u64) -> StationEvent {
+    let (dialect, remote) = (Dialect::V201, "192.0.2.1:1".into());
+    StationEvent::Connected { dialect, incarnation, remote, security_profile: 1 }
+}
+
+fn booted() -> StationEvent {
+    let (vendor, model) = ("v".into(), "m".into());
+    StationEvent::Booted { vendor, model, serial: None, firmware: None, reason: None }
+}
+
+fn status(status: ConnectorStatus) -> StationEvent {
+    StationEvent::Status { evse: 1, connector: 1, status, reported: None, error: None }
+}
+
+/// A message about transaction `n`, of which `seq` counts the messages.
+fn transaction(n: u8, seq: u8, kind: ReportKind, at: Timestamp) -> StationEvent {
+    let reading = Reading {
+        at,
+        context: ReadingContext::Sample,
+        measurand: Measurand::EnergyImport,
+        phase: None,
+        location: None,
+        value: ReadingValue::Energy(Energy::from_wh(i64::from(seq) * 100)),
+    };
+    let report = Report {
+        kind,
+        at,
+        seq: Some(seq.into()),
+        trigger: "MeterValuePeriodic".into(),
+        offline: false,
+        evse: Some(1),
+        connector: Some(1),
+        token: (kind == ReportKind::Started).then(|| token(n)),
+        state: Some(ChargingState::Charging),
+        stopped_reason: None,
+        remote_start: None,
+        reservation: None,
+        readings: vec![reading],
+    };
+    let transaction = TransactionRef::Known(format!("t{n}").as_str().into());
+    StationEvent::Transaction { transaction, report, wants_cost: true }
+}
+
+#[test]
+fn a_recall_holds_up_its_own_subject_only() {
+    let mut world = World::new();
+    for station in ["S1", "S2"] {
+        world.hear(station, connected(1));
+        world.hear(station, booted());
+    }
+    world.settle();
+    let waits = world.hear("S1", StationEvent::Authorize { token: token(1) });
+    let behind = world.hear("S1", status(ConnectorStatus::Available));
+    let other = world.hear("S2", status(ConnectorStatus::Available));
+    assert_eq!(world.recalls.len(), 1);
+    world.pass(5);
+    world.commit();
+    world.acknowledge();
+    let answered = |world: &World, call| world.replies.iter().any(|(number, ..)| *number == call);
+    assert!(answered(&world, other) && !answered(&world, waits) && !answered(&world, behind));
+    world.settle();
+    assert!(answered(&world, waits) && answered(&world, behind));
+}
+
+#[test]
+fn a_deadline_comes_by_itself() {
+    let mut world = World::new();
+    world.ask(put_tariff(0));
+    world.ask(put_token(1, Precondition::None));
+    world.hear("S1", connected(1));
+    world.hear("S1", booted());
+    world.settle();
+    for (seq, kind) in [(0, ReportKind::Started), (9, ReportKind::Ended)] {
+        world.hear("S1", transaction(1, seq, kind, world.now));
+        world.settle();
+    }
+    let (before, due) = (world.engine.counters(), world.engine.deadline());
+    assert!(due.is_some_and(|due| due > world.now), "it waits for messages still to come");
+    for _ in 0..40 {
+        world.pass(60_000);
+        world.settle();
+    }
+    let after = world.engine.counters();
+    assert!(after.inputs > before.inputs && after.facts > before.facts, "nobody asked the site");
+    assert_eq!(after.idle_deadlines, 0);
+}
+
+#[derive(Clone, Debug)]
+enum Step {
+    Connect(u8),
+    Boot(u8),
+    Disconnect(u8),
+    Status(u8, bool),
+    Authorize(u8, u8),
+    Transaction(u8, u8, u8, ReportKind),
+    Tariff(u8),
+    Token(u8),
+    FailWork,
+    ReadRecall,
+    AnswerRecall,
+    Commit,
+    Acknowledge,
+    WriteBehind(usize),
+    Pass(i64),
+    Crash,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let kind = prop_oneof![
+        1 => Just(ReportKind::Started),
+        2 => Just(ReportKind::Updated),
+        1 => Just(ReportKind::Ended),
+    ];
+    prop_oneof![
+        3 => (0..3_u8).prop_map(Step::Connect),
+        3 => (0..3_u8).prop_map(Step::Boot),
+        1 => (0..3_u8).prop_map(Step::Disconnect),
+        3 => (0..3_u8, any::<bool>()).prop_map(|(s, free)| Step::Status(s, free)),
+        2 => (0..3_u8, 0..3_u8).prop_map(|(s, t)| Step::Authorize(s, t)),
+        9 => (0..3_u8, 0..3_u8, 0..9_u8, kind)
+            .prop_map(|(s, t, seq, kind)| Step::Transaction(s, t, seq, kind)),
+        1 => (0..2_u8).prop_map(Step::Tariff),
+        2 => (0..3_u8).prop_map(Step::Token),
+        2 => Just(Step::FailWork),
+        6 => Just(Step::ReadRecall),
+        6 => Just(Step::AnswerRecall),
+        5 => Just(Step::Commit),
+        5 => Just(Step::Acknowledge),
+        2 => (1..6_usize).prop_map(Step::WriteBehind),
+        4 => (0..6_i64).prop_map(Step::Pass),
+        1 => (1..2_000_000_i64).prop_map(Step::Pass),
+        1 => Just(Step::Crash),
+    ]
+}
+
+fn event(world: &World, step: &Step) -> Option<(u8, StationEvent)> {
+    Some(match *step {
+        Step::Connect(station) => (station, connected(world.incarnation)),
+        Step::Boot(station) => (station, booted()),
+        Step::Disconnect(station) => {
+            (station, StationEvent::Disconnected { reason: "gone".into() })
+        }
+        Step::Status(station, true) => (station, status(ConnectorStatus::Available)),
+        Step::Status(station, false) => (station, status(ConnectorStatus::Occupied)),
+        Step::Authorize(station, n) => (station, StationEvent::Authorize { token: token(n) }),
+        Step::Transaction(station, n, seq, kind) => {
+            let at = Timestamp(1_000).plus(Millis(i64::from(seq) * 60_000));
+            (station, transaction(n, seq, kind, at))
+        }
+        _ => return None,
+    })
+}
+
+/// The facts that were decided when a call was decided at once: it must not be answered before
+/// they are durable.
+type Floors = BTreeMap<u64, u64>;
+
+fn take(world: &mut World, floors: &mut Floors, step: &Step) {
+    if let Some((station, event)) = event(world, step) {
+        let (before, held) = (world.engine.counters(), world.recalls.len());
+        let call = world.hear(&format!("S{station}"), event);
+        let after = world.engine.counters();
+        if world.recalls.len() == held && after.inputs == before.inputs + 1 {
+            floors.insert(call, world.restored + after.facts);
+        }
+    }
+    match *step {
+        Step::Tariff(n) => drop(world.ask(put_tariff(n))),
+        Step::Token(n) => drop(world.ask(put_token(n, Precondition::None))),
+        Step::FailWork => world.fail_work(),
+        Step::ReadRecall => world.read_recall(),
+        Step::AnswerRecall => world.answer_recall(),
+        Step::Commit => world.commit(),
+        Step::Acknowledge => world.acknowledge(),
+        Step::WriteBehind(batches) => world.disk.write_behind(batches),
+        Step::Pass(millis) => world.pass(millis),
+        Step::Crash => world.crash(),
+        _ => {}
+    }
+}
+
+fn run(steps: &[Step]) -> Result<(), TestCaseError> {
+    let (mut world, mut floors) = (World::new(), Floors::new());
+    for step in steps {
+        world.pass(1);
+        take(&mut world, &mut floors, step);
+    }
+    world.settle();
+    for (call, _, durable) in &world.replies {
+        let floor = floors.get(call).copied().unwrap_or(0);
+        prop_assert!(*durable as u64 >= floor, "{call} left before its facts were durable");
+    }
+    check_states(&world)?;
+    // Once more through the start, with what is in snapshots and what is not.
+    world.crash();
+    world.settle();
+    check_states(&world)
+}
+
+fn check_states(world: &World) -> Result<(), TestCaseError> {
+    let replayed = world.replayed();
+    prop_assert_eq!(world.engine.network(), &replayed.network);
+    for (subject, site) in &replayed.sites {
+        // By what a snapshot keeps: when a running cost was last asked for is not in it.
+        let now = world.engine.site(subject).map(Site::snapshot);
+        prop_assert_eq!(now, Some(site.snapshot()), "{}", subject);
+    }
+    for (key, row) in &replayed.rows {
+        prop_assert_eq!(world.disk.rows.get(key), Some(row), "{:?}", key);
+    }
+    prop_assert_eq!(world.disk.rows.len(), replayed.rows.len(), "rows that nothing made");
+    let of_nothing = world
+        .engine
+        .subjects()
+        .find(|subject| **subject != Subject::Network && !replayed.sites.contains_key(subject));
+    prop_assert_eq!(of_nothing, None, "a subject without facts stays");
+    prop_assert_eq!(world.engine.counters().idle_deadlines, 0);
+    Ok(())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        cases: 400,
+        failure_persistence: None,
+        ..Default::default()
+    })]
+
+    #[test]
+    fn any_charges_and_crashes(steps in prop::collection::vec(step(), 1..150)) {
+        run(&steps)?;
+    }
+}
