@@ -74,6 +74,14 @@ async fn play(demo: &Demo) -> Result<(), String> {
     let folder = Folder::new(demo.keep)?;
     let config = configuration(folder.path(), port, ocpp_port)?;
     folder.log()?;
+    let (end, ended) = channel::channel(false);
+    tokio::spawn(async move {
+        // Where no signal can be had, the demo ends by its duration alone.
+        if wait_for_end().await.is_ok() {
+            end.send_replace(true);
+        }
+        end.closed().await;
+    });
     say(&format!("Starting a host in {}", folder.path().display()))?;
     let host = Host::start(&config).await?;
     let (token, token_file) = host.admin_token();
@@ -85,36 +93,40 @@ async fn play(demo: &Demo) -> Result<(), String> {
         folder: folder.path().to_owned(),
     };
     let token = token.to_owned();
-    let played = tokio::select! {
-        played = show(demo, &place, &token) => played,
-        ended = wait_for_end() => ended,
-    };
-    say("Stopping")?;
+    let played = show(demo, &place, &token, ended).await;
     host.stop().await;
-    folder.remove();
+    let kept = if demo.keep { "stays" } else { "is removed" };
+    say(&format!("Stopped; {} {kept}", folder.path().display()))?;
     played
 }
 
 /// Sets the network up, lets the stations live, and draws what happens.
-async fn show(demo: &Demo, place: &Place, token: &str) -> Result<(), String> {
+async fn show(
+    demo: &Demo,
+    place: &Place,
+    token: &str,
+    mut ended: channel::Receiver<bool>,
+) -> Result<(), String> {
     let cast = network::cast(demo.seed, socket::now_ms());
     say("Registering tariffs, drivers and stations through the API")?;
     let mut client = Client::new(&place.api, Some(token));
-    setup::install(&mut client, &cast).await?;
+    tokio::select! {
+        installed = setup::install(&mut client, &cast) => installed?,
+        _ = ended.changed() => return Ok(()),
+    }
     say("Twenty stations connect and deliver what they kept while offline yesterday")?;
     let (apps, asks) = mpsc::unbounded_channel();
-    let (_stop, stopped) = channel::channel(false);
     let mut stations = JoinSet::new();
-    let seats = enter(cast, place, &apps, &stopped, &mut stations)?;
+    let seats = enter(cast, place, &apps, &ended, &mut stations)?;
     let asking = answer_apps(asks, Client::new(&place.api, Some(token)));
     let mut screen = Screen::new(std::io::stdout().is_terminal());
     screen.open(&place.help())?;
-    let drawn = draw(demo, client, &seats, &mut screen, place);
+    let mut watcher = Watcher::new(client);
     let drawn = tokio::select! {
-        drawn = drawn => drawn,
+        drawn = draw(demo, &mut watcher, &seats, &mut screen, place, ended) => drawn,
         () = asking => Ok(()),
     };
-    screen.close()?;
+    screen.close(&seats, &watcher)?;
     drawn
 }
 
@@ -155,20 +167,23 @@ fn enter(
 
 async fn draw(
     demo: &Demo,
-    client: Client,
+    watcher: &mut Watcher,
     seats: &[Seat],
     screen: &mut Screen,
     place: &Place,
+    mut ended: channel::Receiver<bool>,
 ) -> Result<(), String> {
     let end = demo.duration.map(|seconds| Instant::now() + Duration::from_secs(seconds));
-    let mut watcher = Watcher::new(client);
     loop {
         let news = watcher.look().await?;
-        screen.draw(seats, &watcher, &news, &place.verify(&watcher))?;
+        screen.draw(seats, watcher, &news, place.verify(watcher).as_deref())?;
         if end.is_some_and(|end| Instant::now() >= end) {
             return Ok(());
         }
-        tokio::time::sleep(FRAME).await;
+        tokio::select! {
+            () = tokio::time::sleep(FRAME) => {}
+            _ = ended.changed() => return Ok(()),
+        }
     }
 }
 
@@ -191,9 +206,11 @@ fn ports(demo: &Demo) -> Result<(u16, u16), String> {
     };
     for port in [port, ocpp_port] {
         if let Err(error) = TcpListener::bind((Ipv4Addr::LOCALHOST, port)) {
+            let other = if (18080..=18081).contains(&port) { 28080 } else { 18080 };
             return Err(format!(
                 "port {port} cannot be used ({error}): start with --port and another number, for \
-                 instance `busbar demo --port 18080`; the stations then use 18081"
+                 instance `busbar demo --port {other}`; the stations then use {}",
+                other + 1
             ));
         }
     }

@@ -144,3 +144,6 @@ fn look(scene: &Scene) -> View {
 fn millis(ms: i64) -> Duration {
     Duration::from_millis(u64::try_from(ms).unwrap_or(0))
 }
+
+#[cfg(test)]
+mod tests;

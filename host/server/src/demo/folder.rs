@@ -53,11 +53,9 @@ impl Folder {
         let _ = tracing_subscriber::registry().with(level).with(lines).try_init();
         Ok(())
     }
-
-    /// Removes it, unless it shall be kept.
-    pub(super) fn remove(self) {}
 }
 
+/// Removes it, unless it shall be kept.
 impl Drop for Folder {
     fn drop(&mut self) {
         if !self.keep {

@@ -38,11 +38,16 @@ impl Screen {
         write(&(help.join("\n") + "\n"))
     }
 
-    /// Gives the terminal back as it was.
+    /// Gives the terminal back as it was, and says how it ended.
     ///
     /// # Errors
     /// Nobody can see it any more.
-    pub(super) fn close(&mut self) -> Result<(), String> {
+    pub(super) fn close(&mut self, seats: &[Seat], watcher: &Watcher) -> Result<(), String> {
+        self.restore()?;
+        line(&summary(seats, watcher))
+    }
+
+    fn restore(&mut self) -> Result<(), String> {
         if self.terminal {
             self.terminal = false;
             return write("\x1b[?25h\x1b[?1049l");
@@ -59,13 +64,13 @@ impl Screen {
         seats: &[Seat],
         watcher: &Watcher,
         news: &News,
-        verify: &Option<String>,
+        verify: Option<&str>,
     ) -> Result<(), String> {
         self.frame += 1;
         if self.terminal {
-            return write(&self.picture(seats, watcher, verify.as_deref()));
+            return write(&self.picture(seats, watcher, verify));
         }
-        write(&self.lines(seats, watcher, news, verify.as_deref()))
+        write(&self.lines(seats, watcher, news, verify))
     }
 
     fn picture(&self, seats: &[Seat], watcher: &Watcher, verify: Option<&str>) -> String {
@@ -122,7 +127,7 @@ impl Screen {
 /// Ends the show properly whatever happens.
 impl Drop for Screen {
     fn drop(&mut self) {
-        let _ = self.close();
+        let _ = self.restore();
     }
 }
 
@@ -151,12 +156,12 @@ fn cell(seat: &Seat) -> String {
         None => "",
     };
     format!(
-        "{:<5}{:<6}{:<10}{:>5} kW {:>5} kWh",
+        "{:<5}{:<6}{:<10}{:>5} kW{:>6} kWh",
         seat.identity,
         seat.version,
         state,
         tenths(power_w / 100),
-        tenths(energy_mwh / 100_000),
+        hundredths(energy_mwh / 10_000),
     )
 }
 
@@ -182,12 +187,16 @@ fn summary(seats: &[Seat], watcher: &Watcher) -> String {
         queued += view.queued;
         power_w += view.plugs.iter().map(|plug| plug.power_w).sum::<i64>();
     }
-    let waiting =
-        if queued > 0 { format!(", {queued} messages still to come") } else { String::new() };
+    let waiting = match queued {
+        0 => String::new(),
+        1 => ", 1 message still to come".to_owned(),
+        queued => format!(", {queued} messages still to come"),
+    };
+    let s = if watcher.open == 1 { "" } else { "s" };
     let held = if watcher.held > 0 { format!(", {} held", watcher.held) } else { String::new() };
     let currency = watcher.last().map_or("", |bill| bill.currency.as_str());
     format!(
-        "{online} of {} stations online, {} kW, {} sessions open{held}, {} CDRs for {}.{:02} \
+        "{online} of {} stations online, {} kW, {} session{s} open{held}, {} CDRs for {}.{:02} \
          {currency}{waiting}",
         seats.len(),
         tenths(power_w / 100),
@@ -207,4 +216,8 @@ fn headline(bill: &Bill) -> String {
 
 fn tenths(tenths: i64) -> String {
     format!("{}.{}", tenths / 10, (tenths % 10).abs())
+}
+
+fn hundredths(hundredths: i64) -> String {
+    format!("{}.{:02}", hundredths / 100, (hundredths % 100).abs())
 }

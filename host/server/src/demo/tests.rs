@@ -22,7 +22,7 @@ fn the_configuration_settles_soon_and_names_the_ports() {
     assert_eq!((config.http[0].bind.port(), config.ocpp.bind.port()), (18080, 18081));
     assert!(config.data.starts_with(folder.path()));
     let path = folder.path().to_owned();
-    folder.remove();
+    drop(folder);
     assert!(!path.exists());
 }
 

@@ -107,14 +107,17 @@ fn line(line: &Value) -> String {
         }
         unit => format!("{} {}", line["quantity"], unit.unwrap_or("?")),
     };
+    let per = match line["unit_price_per"].as_str() {
+        Some("1") | None => String::new(),
+        Some(per) => format!(" per {per}"),
+    };
     let tax = line["taxes"].as_array().and_then(|taxes| taxes.first());
     let tax = tax.map(|tax| format!(" + {} % tax", tax["rate_percent"])).unwrap_or_default();
     format!(
-        "{:<10} {:>14} at {} per {} = {}{tax}",
+        "{:<14}{:>14} at {}{per} = {}{tax}",
         text("dimension"),
         quantity,
         text("unit_price"),
-        text("unit_price_per"),
         text("amount"),
     )
 }
