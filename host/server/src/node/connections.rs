@@ -7,8 +7,9 @@ use busbar_charging::action::Action;
 use busbar_charging::fact::Call;
 use tokio::sync::mpsc;
 
-/// Where a connection's task gets its actions. When it ends, the connection must close.
-pub type Mailbox = mpsc::UnboundedReceiver<Action>;
+/// Where a connection's task gets its actions. When it ends, the connection must close. Boxed,
+/// since a channel holds room for 32 and most connections are idle.
+pub type Mailbox = mpsc::UnboundedReceiver<Box<Action>>;
 
 /// A connection that opens.
 #[derive(Debug)]
@@ -16,13 +17,13 @@ pub struct Opening {
     /// Its number within the process.
     pub generation: u64,
     /// Where its actions go.
-    pub mailbox: mpsc::UnboundedSender<Action>,
+    pub mailbox: mpsc::UnboundedSender<Box<Action>>,
 }
 
 /// The connections of one life.
 #[derive(Default)]
 pub(super) struct Connections {
-    mailboxes: HashMap<u64, mpsc::UnboundedSender<Action>>,
+    mailboxes: HashMap<u64, mpsc::UnboundedSender<Box<Action>>>,
 }
 
 impl Connections {
@@ -47,6 +48,6 @@ impl Connections {
             | Action::Close { generation, .. } => *generation,
             Action::Reply { call: Call::Api { .. }, .. } => return false,
         };
-        self.mailboxes.get(&generation).is_some_and(|mailbox| mailbox.send(action).is_ok())
+        self.mailboxes.get(&generation).is_some_and(|mailbox| mailbox.send(Box::new(action)).is_ok())
     }
 }

@@ -23,7 +23,7 @@ use tokio_tungstenite::tungstenite::{Bytes, Error, Message as WsMessage};
 use super::handshake::{Opened, name};
 use super::{Shared, drain_delay, ended};
 use crate::clock;
-use crate::node::{Life, Message, Opening};
+use crate::node::{Life, Mailbox, Message, Opening};
 use crate::telemetry::OcppFrame;
 
 /// A station that does not take what we send for so long is gone.
@@ -54,6 +54,8 @@ pub(super) async fn run<S>(
     let (sender, mailbox) = mpsc::unbounded_channel();
     life.send(Message::Open(Opening { generation, mailbox: sender }));
     let config = link_config(shared, &opened, dialect, &life, generation);
+    // Only its beginning needs the row.
+    opened.row = None;
     let station = opened.station.clone();
     tracing::info!(%station, generation, version = name(dialect), peer = %opened.peer,
         "station connected");
@@ -117,7 +119,7 @@ struct Connection<'a, S> {
 /// What woke a connection.
 enum Woken {
     Frame(Option<Result<WsMessage, Error>>),
-    Action(Option<Action>),
+    Action(Option<Box<Action>>),
     Timer,
     Ending,
 }
@@ -126,7 +128,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
     /// Carries frames and actions until the connection ends; says why it did.
     async fn go_on(
         &mut self,
-        mut mailbox: mpsc::UnboundedReceiver<Action>,
+        mut mailbox: Mailbox,
         ending: &mut watch::Receiver<bool>,
     ) -> String {
         loop {
