@@ -48,6 +48,8 @@ impl Connections {
             | Action::Close { generation, .. } => *generation,
             Action::Reply { call: Call::Api { .. }, .. } => return false,
         };
-        self.mailboxes.get(&generation).is_some_and(|mailbox| mailbox.send(Box::new(action)).is_ok())
+        self.mailboxes
+            .get(&generation)
+            .is_some_and(|mailbox| mailbox.send(Box::new(action)).is_ok())
     }
 }

@@ -126,11 +126,7 @@ enum Woken {
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
     /// Carries frames and actions until the connection ends; says why it did.
-    async fn go_on(
-        &mut self,
-        mut mailbox: Mailbox,
-        ending: &mut watch::Receiver<bool>,
-    ) -> String {
+    async fn go_on(&mut self, mut mailbox: Mailbox, ending: &mut watch::Receiver<bool>) -> String {
         loop {
             if let Err(why) = self.pump().await {
                 return why;
