@@ -1,3 +1,5 @@
+//! Proves the engine by steps: order, release, recall, recovery.
+
 mod random;
 mod sites;
 mod world;

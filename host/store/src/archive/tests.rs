@@ -1,3 +1,5 @@
+//! Proves that an append that a crash cut off is done again.
+
 use busbar_charging::fact::station::StationRemoved;
 use busbar_charging::fact::{Actor, Fact};
 use busbar_charging::subject::Subject;

@@ -1,3 +1,5 @@
+//! Proves that a backup of a busy store comes back whole, or not at all.
+
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 

@@ -1,3 +1,5 @@
+//! Proves that what was written is read back, and that no change goes unnoticed.
+
 use busbar_charging::fact::station::StationRemoved;
 use busbar_charging::fact::{Actor, Fact};
 

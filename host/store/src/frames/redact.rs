@@ -7,7 +7,8 @@ use serde_json::Value;
 
 const MASK: &str = "***";
 
-/// Keys and variables whose value is a secret (1.6 security extension section 5, 2.x SecurityCtrlr).
+/// Keys and variables whose value is a secret (1.6 security extension section 5, 2.x
+/// SecurityCtrlr).
 const SECRET_NAMES: [&str; 2] = ["authorizationkey", "basicauthpassword"];
 /// Where the value of a named key or variable stands.
 const VALUE_FIELDS: [&str; 4] = ["value", "attributeValue", "actualValue", "variableAttribute"];

@@ -1,3 +1,5 @@
+//! Proves order, eviction and bounds of the frame log.
+
 use tempfile::TempDir;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Proves that keys keep the order of paths and are bounded.
+
 use busbar_charging::subject::{Key, Table};
 
 use super::*;

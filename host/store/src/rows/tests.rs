@@ -1,3 +1,5 @@
+//! Proves that pages merge what waits with what is on disk.
+
 use busbar_charging::subject::Table;
 use proptest::prelude::*;
 
@@ -57,7 +59,11 @@ fn path() -> impl Strategy<Value = String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 150, failure_persistence: None, ..Default::default() })]
+    #![proptest_config(ProptestConfig {
+        cases: 150,
+        failure_persistence: None,
+        ..Default::default()
+    })]
 
     /// Whatever is on disk and whatever waits: a page is what an ordered map of all would give.
     #[test]
@@ -77,7 +83,8 @@ proptest! {
             }
             if all.contains_key(&key) {
                 // Written twice: the shorter must not keep parts of the longer.
-                for part in parts::count(&db.get(keys::row_part(&key, 0)).unwrap().unwrap()).unwrap()..9 {
+                let first = db.get(keys::row_part(&key, 0)).unwrap().unwrap();
+                for part in parts::count(&first).unwrap()..9 {
                     db.remove(keys::row_part(&key, part)).unwrap();
                 }
             }

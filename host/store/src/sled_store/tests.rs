@@ -1,3 +1,5 @@
+//! Proves what a start finds after a process died at any commit, and that damage is named.
+
 use std::ops::ControlFlow;
 
 use busbar_charging::context::Policy;
