@@ -292,7 +292,7 @@ impl Site {
     /// How a station stands, as far as its connection must know: its registration, if it ever
     /// booted.
     pub fn booted(&self, station: &StationId) -> Option<Registration> {
-        self.station(station)?.booted.as_ref().map(|booted| booted.registration)
+        self.station(station)?.standing()
     }
 
     /// How much there is of what a status page shows.
@@ -419,7 +419,7 @@ fn may_say(station: &Station, now: Timestamp, event: &StationEvent) -> bool {
     if station.is_accepted() {
         return true;
     }
-    match station.booted.as_ref().map(|booted| booted.registration) {
+    match station.standing() {
         // Stations that report a status before their first boot are real (QUIRKS Q35).
         None => matches!(event, StationEvent::Status { .. }),
         Some(Registration::Pending) => {

@@ -225,7 +225,7 @@ impl Station {
     fn forbids(&self, intent: &Intent) -> Option<&'static str> {
         let boot_only =
             matches!(intent, Intent::Trigger { action } if &**action == "BootNotification");
-        match self.booted.as_ref().map(|booted| booted.registration) {
+        match self.standing() {
             Some(Registration::Rejected) if !boot_only => {
                 return Some("the station is rejected: only a boot may be asked for");
             }

@@ -67,9 +67,19 @@ impl Station {
         }
     }
 
-    /// Whether it has booted and was accepted, in this connection or an earlier one.
+    /// How it stands since its last boot, on this connection or an earlier one; none if it never
+    /// booted. What the boot was answered counts until the next one, but for an operator who lets
+    /// the station in: the answer may have got lost, and a station that takes itself for accepted
+    /// never boots again by itself.
+    pub(crate) fn standing(&self) -> Option<Registration> {
+        let answered = self.booted.as_ref()?.registration;
+        let let_in = self.registration() == Registration::Accepted;
+        Some(if let_in { Registration::Accepted } else { answered })
+    }
+
+    /// Whether it has booted and was accepted.
     pub(crate) fn is_accepted(&self) -> bool {
-        self.booted.as_ref().is_some_and(|b| b.registration == Registration::Accepted)
+        self.standing() == Some(Registration::Accepted)
     }
 
     /// The connection of a generation, if it is the one that stands.

@@ -8,7 +8,7 @@ use crate::fact::metering::{
     ChargingState, Measurand, Reading, ReadingContext, ReadingValue, Report, ReportKind,
 };
 use crate::fact::network::{TariffPut, TokenPut};
-use crate::fact::station::{AuthorizationStatus, Dialect};
+use crate::fact::station::{AuthorizationStatus, Dialect, Registration, StationRegistered};
 use crate::fact::transaction::{CdrKind, CdrSealed};
 use crate::fact::{Actor, Call, Fact};
 use crate::ids::{Hash, IdToken, Ids, StationId, TokenKind, TransactionId};
@@ -175,6 +175,22 @@ impl Bench {
             firmware: None,
             reason: None,
         });
+    }
+
+    pub(super) fn register(&mut self, registration: Registration) {
+        let registered = StationRegistered {
+            at: Timestamp(0),
+            actor: Actor::Clock,
+            station: station(),
+            password_hash: None,
+            unauthenticated: true,
+            registration,
+            strict: false,
+            tariff: None,
+            version: 0,
+        };
+        let request = Request::RegisterStation(Box::new(registered), Precondition::None);
+        assert!(matches!(self.ask(request), Some(Reply::Done(_))));
     }
 
     fn ask_network(&mut self, request: Request) {

@@ -82,6 +82,24 @@ fn attack_038_a_station_that_was_never_accepted_may_not_charge() {
     assert_eq!(fresh.site.booted(&station()), Some(Registration::Accepted));
 }
 
+#[test]
+fn a_station_that_an_operator_lets_in_need_not_boot_again() {
+    let mut bench = Bench::new(Dialect::V16);
+    bench.register(Registration::Rejected);
+    let start = report(ReportKind::Started, at(0), None);
+    let before = bench.report(TransactionRef::Issue, start.clone());
+    assert!(matches!(before, Some(Reply::Transaction { .. })), "its boot was answered before");
+    bench.boot();
+    let stop = report(ReportKind::Ended, at(60), None);
+    let Some(Reply::Transaction { transaction, .. }) = before else { return };
+    let known = TransactionRef::Known(transaction);
+    assert_eq!(bench.report(known.clone(), stop.clone()), Some(Reply::NotAccepted));
+    // The answer to that boot got lost: the station says the same again, for ever.
+    bench.register(Registration::Accepted);
+    assert!(matches!(bench.report(known, stop), Some(Reply::Transaction { .. })));
+    assert_eq!(bench.site.booted(&station()), Some(Registration::Accepted));
+}
+
 fn remote_start(key: &str) -> Request {
     Request::Command {
         station: station(),
