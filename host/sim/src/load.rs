@@ -13,7 +13,7 @@ mod table;
 mod worker;
 
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 pub use host::{cpu_us, resident_kib};
 pub use pool::Stats;
@@ -107,10 +107,10 @@ async fn measured(
     work: impl Future<Output = Result<Stats, String>>,
 ) -> Result<Row, String> {
     let cpu = || options.host_pid.and_then(cpu_us);
-    let (since, before) = (Instant::now(), cpu());
+    let before = cpu();
     let stats = work.await?;
     let used = cpu().zip(before).map(|(after, before)| after.saturating_sub(before));
-    Ok(Row::new(name, since.elapsed().as_secs_f64(), stats, used))
+    Ok(Row::new(name, stats, used))
 }
 
 #[cfg(test)]

@@ -41,6 +41,9 @@ pub struct Spec {
     pub status_by_event: bool,
     /// Whether a 2.1 station goes on with a transaction after a power cut.
     pub resumes: bool,
+    /// Whether a 2.x transaction starts when the car is plugged in and ends when it leaves, not
+    /// with the authorization (TxStartPoint and TxStopPoint EVConnected).
+    pub starts_on_plug: bool,
     /// What is wrong with it.
     pub faults: Faults,
 }
@@ -101,6 +104,7 @@ impl Spec {
             stop_data: false,
             status_by_event: false,
             resumes: false,
+            starts_on_plug: false,
             faults: Faults::default(),
         }
     }

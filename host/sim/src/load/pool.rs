@@ -48,6 +48,8 @@ pub(super) struct Account {
 /// What a process counted in a phase.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Stats {
+    /// How long it took.
+    pub seconds: f64,
     /// Latencies of answered calls by kind.
     pub latencies: BTreeMap<Kind, Histogram>,
     /// Answers that were errors.
@@ -69,6 +71,7 @@ pub struct Stats {
 impl Stats {
     /// Adds what another process counted.
     pub fn add(&mut self, other: &Self) {
+        self.seconds = self.seconds.max(other.seconds);
         for (kind, latencies) in &other.latencies {
             self.latencies.entry(*kind).or_default().add(latencies);
         }
@@ -117,7 +120,7 @@ impl Pool {
     /// The address cannot be used.
     pub(super) async fn connect(setup: Setup) -> Result<(Self, Stats), String> {
         let target = Target::new(&setup.url, setup.root.as_deref())?;
-        let (orders, _) = watch::channel(None);
+        let (start, (orders, _)) = (Instant::now(), watch::channel(None));
         let stats = Rc::new(RefCell::new(Stats::default()));
         let tasks = LocalSet::new();
         let dialing = Rc::new(Semaphore::new(64));
@@ -145,7 +148,8 @@ impl Pool {
         let pool = Self { tasks, orders, stats, size, number: 0 };
         let all = u32::try_from(size).map_err(|_| "too many stations")?;
         let _ = pool.tasks.run_until(connected.acquire_many(all)).await;
-        let stats = pool.counted();
+        let mut stats = pool.counted();
+        stats.seconds = start.elapsed().as_secs_f64();
         Ok((pool, stats))
     }
 
@@ -153,9 +157,10 @@ impl Pool {
     pub(super) async fn run(&mut self, phase: Phase) -> Stats {
         self.number += 1;
         let cpu = super::host::cpu_us(std::process::id()).unwrap_or(0);
-        let end = Instant::now() + Duration::from_secs_f64(phase.seconds);
+        let start = Instant::now();
+        let end = start + Duration::from_secs_f64(phase.seconds);
         let storm = phase.drop;
-        let order = Order { phase, start: Instant::now(), number: self.number };
+        let order = Order { phase, start, number: self.number };
         self.orders.send_replace(Some(Rc::new(order)));
         loop {
             let nap = if storm { Duration::from_millis(50) } else { Duration::from_secs(1) };
@@ -166,10 +171,12 @@ impl Pool {
                 break;
             }
         }
+        let seconds = start.elapsed().as_secs_f64();
         // Calls that are on their way are still counted.
         self.orders.send_replace(None);
         self.tasks.run_until(tokio::time::sleep(Duration::from_millis(300))).await;
         let mut stats = self.counted();
+        stats.seconds = seconds;
         let now = super::host::cpu_us(std::process::id()).unwrap_or(0);
         stats.cpu_us = now.saturating_sub(cpu);
         stats

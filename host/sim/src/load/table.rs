@@ -98,7 +98,8 @@ impl Report {
 }
 
 impl Row {
-    pub(super) fn new(phase: &str, seconds: f64, stats: Stats, host_cpu_us: Option<u64>) -> Self {
+    pub(super) fn new(phase: &str, stats: Stats, host_cpu_us: Option<u64>) -> Self {
+        let seconds = stats.seconds;
         let mut all = Histogram::default();
         for (kind, latencies) in &stats.latencies {
             // A handshake is no message, and the way back is made of the others.

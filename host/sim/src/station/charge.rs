@@ -12,7 +12,7 @@ use crate::words::{
 
 /// What starts a transaction.
 pub(super) struct Start {
-    pub(super) token: Token,
+    pub(super) token: Option<Token>,
     pub(super) trigger: Trigger,
     pub(super) remote_start_id: Option<i64>,
 }
@@ -78,13 +78,12 @@ impl Station {
             return;
         };
         let plug = &mut self.plugs[index];
+        let trigger =
+            if remote_start_id.is_some() { Trigger::RemoteStart } else { Trigger::Authorized };
         if plug.tx.is_some() {
-            return;
-        }
-        if plug.car.is_some() {
-            let trigger =
-                if remote_start_id.is_some() { Trigger::RemoteStart } else { Trigger::Authorized };
-            self.start(index, Start { token, trigger, remote_start_id });
+            self.take_over(index, Start { token: Some(token), trigger, remote_start_id });
+        } else if plug.car.is_some() {
+            self.start(index, Start { token: Some(token), trigger, remote_start_id });
         } else {
             let wait_ms = self.settings.number("ConnectionTimeOut") * 1000;
             let until_ms = self.now_ms + wait_ms;
@@ -101,6 +100,29 @@ impl Station {
         if let Some(index) = self.plugs.iter().position(runs) {
             self.stop(index, Reason::DeAuthorized, Trigger::Deauthorized, None);
         }
+    }
+
+    /// Ends the transaction of an outlet as a driver or the server wishes: at once, or, where it
+    /// lasts as long as the cable is in, when that is pulled.
+    pub(super) fn wind_up(
+        &mut self,
+        index: usize,
+        reason: Reason,
+        trigger: Trigger,
+        token: Option<Token>,
+    ) {
+        if !self.spec.starts_on_plug {
+            return self.stop(index, reason, trigger, token);
+        }
+        if let Some(tx) = &mut self.plugs[index].tx {
+            tx.stopped = Some(reason);
+        }
+        let offer = self.plugs[index].supply;
+        self.plugs[index].redraw(offer);
+        let reading = self.plugs[index].read(&self.spec, self.now_ms, Context::Periodic);
+        let mut event = self.event(index, Phase::Updated, trigger, vec![reading]);
+        event.token = token;
+        self.line.push(Report::Tx(Box::new(event)), &self.spec);
     }
 
     pub(super) fn stop(
@@ -207,16 +229,23 @@ impl Station {
         plug.car = Some(car);
         plug.plugged_ms = self.now_ms;
         plug.finished = false;
+        let offer = plug.supply;
+        plug.redraw(offer);
         if let Some(ready) = plug.ready.take() {
             let trigger = Trigger::CablePluggedIn;
             let remote_start_id = ready.remote_start_id;
-            self.start(index, Start { token: ready.token, trigger, remote_start_id });
+            self.start(index, Start { token: Some(ready.token), trigger, remote_start_id });
+        } else if self.spec.starts_on_plug && !plug.broken && !plug.inoperative {
+            let trigger = Trigger::CablePluggedIn;
+            self.start(index, Start { token: None, trigger, remote_start_id: None });
         }
     }
 
     fn unplug(&mut self, evse: u16) {
         if let Some(index) = self.plug_of(evse) {
-            self.stop(index, Reason::Disconnected, Trigger::CommunicationLost, None);
+            let stopped = self.plugs[index].tx.as_ref().and_then(|tx| tx.stopped);
+            let reason = stopped.unwrap_or(Reason::Disconnected);
+            self.stop(index, reason, Trigger::CommunicationLost, None);
             self.plugs[index].car = None;
             self.plugs[index].finished = false;
         }
@@ -227,10 +256,10 @@ impl Station {
             return;
         };
         let plug = &self.plugs[index];
-        if let Some(tx) = &plug.tx {
-            if tx.token.is(token) {
+        if let Some(owner) = plug.tx.as_ref().and_then(|tx| tx.token.as_ref()) {
+            if owner.is(token) {
                 let token = Some(token.clone());
-                self.stop(index, Reason::Local, Trigger::StopAuthorized, token);
+                self.wind_up(index, Reason::Local, Trigger::StopAuthorized, token);
             }
             return;
         }
@@ -262,6 +291,20 @@ impl Station {
         self.switch_off(for_ms, BootReason::PowerUp);
     }
 
+    /// Somebody is authorized for a transaction that started with the cable.
+    fn take_over(&mut self, index: usize, start: Start) {
+        let now_ms = self.now_ms;
+        let Some(tx) = self.plugs[index].tx.as_mut().filter(|tx| tx.token.is_none()) else {
+            return;
+        };
+        tx.token.clone_from(&start.token);
+        tx.authorized_ms = now_ms;
+        let mut event = self.event(index, Phase::Updated, start.trigger, Vec::new());
+        event.token = start.token;
+        event.remote_start_id = start.remote_start_id;
+        self.line.push(Report::Tx(Box::new(event)), &self.spec);
+    }
+
     fn start(&mut self, index: usize, start: Start) {
         let number = self.next_tx;
         self.next_tx += 1;
@@ -272,11 +315,14 @@ impl Station {
         let plug = &mut self.plugs[index];
         plug.ready = None;
         plug.finished = false;
-        let mine = plug.reserved.take_if(|kept| kept.token.is(&start.token));
+        let mine = start.token.as_ref();
+        let mine = plug.reserved.take_if(|kept| mine.is_some_and(|token| kept.token.is(token)));
         plug.tx = Some(Tx {
             number,
             id,
             token: start.token.clone(),
+            authorized_ms: self.now_ms,
+            stopped: None,
             next_seq_no: 0,
             started_ms: self.now_ms,
             started_offline: offline,
@@ -288,7 +334,7 @@ impl Station {
             self.line.fix_number(number, fixed);
         }
         let mut event = self.event(index, Phase::Started, start.trigger, vec![begin]);
-        event.token = Some(start.token);
+        event.token = start.token;
         event.remote_start_id = start.remote_start_id;
         event.reservation_id = mine.map(|kept| kept.id);
         self.line.push(Report::Tx(Box::new(event)), &self.spec);
@@ -353,7 +399,11 @@ impl Plug {
             register_mwh,
             occupied: self.car.is_some(),
             full: self.car.as_ref().is_some_and(crate::car::Car::is_full),
-            charging_for: self.tx.as_ref().map(|tx| tx.token.clone()),
+            charging_for: self
+                .tx
+                .as_ref()
+                .filter(|tx| tx.stopped.is_none())
+                .and_then(|tx| tx.token.clone()),
             tx: self.tx.as_ref().map(|tx| tx.id.clone()),
             tx_mwh: begin.map_or(0, |begin| register_mwh - begin),
             soc_permille: self.car.as_ref().map(crate::car::Car::soc_permille),

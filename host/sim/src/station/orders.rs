@@ -194,7 +194,8 @@ impl Station {
     ) -> Reply {
         let free = |plug: &super::Plug| {
             let kept = plug.reserved.as_ref().is_some_and(|kept| !kept.token.is(&token));
-            plug.tx.is_none() && !plug.broken && !plug.inoperative && !kept
+            let taken = plug.tx.as_ref().is_some_and(|tx| tx.token.is_some());
+            !taken && !plug.broken && !plug.inoperative && !kept
         };
         let wanted = |plug: &&super::Plug| evse.is_none_or(|evse| plug.evse == evse) && free(plug);
         let with_car = self.plugs.iter().filter(wanted).find(|plug| plug.car.is_some());
@@ -222,7 +223,7 @@ impl Station {
         let Some(index) = self.plugs.iter().position(is_it) else {
             return Reply::Rejected;
         };
-        self.stop(index, Reason::Remote, Trigger::RemoteStop, None);
+        self.wind_up(index, Reason::Remote, Trigger::RemoteStop, None);
         Reply::Accepted
     }
 

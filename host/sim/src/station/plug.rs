@@ -4,7 +4,7 @@
 use crate::car::{Car, Draw, Supply, nothing};
 use crate::rng::Rng;
 use crate::spec::{Meter, Spec};
-use crate::words::{Context, Flow, Reading, Status, Token};
+use crate::words::{Context, Flow, Reading, Reason, Status, Token};
 
 /// Millijoules in a milliwatt-hour.
 const MJ_PER_MWH: i64 = 3_600;
@@ -34,7 +34,11 @@ pub(super) struct Reserved {
 pub(super) struct Tx {
     pub(super) number: u32,
     pub(super) id: String,
-    pub(super) token: Token,
+    /// Whose; nobody's so far where it started with the cable.
+    pub(super) token: Option<Token>,
+    pub(super) authorized_ms: i64,
+    /// It was told to end, and ends when the cable is pulled.
+    pub(super) stopped: Option<Reason>,
     pub(super) next_seq_no: i64,
     pub(super) started_ms: i64,
     pub(super) started_offline: bool,
@@ -138,9 +142,10 @@ impl Plug {
             (None, _) => nothing(Flow::Idle, 0),
             (Some(_), None) => nothing(Flow::Connected, 0),
             (Some(car), Some(tx)) => {
-                let since_ms = tx.started_ms.max(self.plugged_ms);
+                let since_ms = tx.authorized_ms.max(self.plugged_ms);
                 let asleep = now_ms < since_ms + car.wake_ms;
-                if self.broken || asleep { nothing(Flow::Connected, 0) } else { car.draw(offer) }
+                let may = tx.token.is_some() && tx.stopped.is_none() && !self.broken;
+                if may && !asleep { car.draw(offer) } else { nothing(Flow::Connected, 0) }
             }
         };
         self.draw.flow != before

@@ -87,3 +87,22 @@ fn a_2_1_station_can_tell_its_states_by_event() {
     let world = whole_charge(spec);
     assert_eq!((world.count("StatusNotification"), world.count("NotifyEvent")), (0, 3));
 }
+
+#[test]
+fn a_transaction_can_last_as_long_as_the_cable_is_in() {
+    for version in [Version::V201, Version::V21] {
+        let mut spec = spec(version);
+        spec.starts_on_plug = true;
+        let world = whole_charge(spec);
+        let events = events(&world);
+        let triggers = texts(&events, "triggerReason");
+        assert_eq!(&triggers[..3], ["CablePluggedIn", "Authorized", "ChargingStateChanged"]);
+        assert_eq!(events[0]["idToken"], json!(null));
+        assert_eq!(events[1]["idToken"]["idToken"], json!("04A1B2C3"));
+        let last = &events[events.len() - 2..];
+        assert_eq!(texts(last, "triggerReason"), ["StopAuthorized", "EVCommunicationLost"]);
+        assert_eq!(last[1]["transactionInfo"]["stoppedReason"], json!("Local"));
+        let wh = register_wh(&last[1]) - register_wh(&events[0]);
+        assert!((11_000.0..11_041.0).contains(&wh), "{wh} Wh");
+    }
+}
