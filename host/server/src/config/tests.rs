@@ -137,6 +137,7 @@ fn the_environment_counts_more_than_the_file() {
         ("BUSBAR_HTTP__1__SERVES", "driver"),
         ("BUSBAR_SITE__NAME", "123"),
         ("BUSBAR_SKIP_FOREIGN", "1"),
+        ("BUSBAR_SEED", "1"),
         ("OTHER", "1"),
     ];
     let config = parse("[ocpp]\nmax_depth = 8\n[[http]]\nbind = \"127.0.0.1:1\"", &env).unwrap();

@@ -54,9 +54,9 @@ impl Kind {
     }
 }
 
-/// Variables that are not configuration keys.
-const OTHER_VARIABLES: [&str; 4] =
-    ["BUSBAR_CONFIG", "BUSBAR_TOKEN", "BUSBAR_URL", "BUSBAR_SKIP_FOREIGN"];
+/// The one key that is in no section. Other variables without `__` are not configuration:
+/// `BUSBAR_URL` is the client's, `BUSBAR_SEED` a test's.
+const TOP_LEVEL: &str = "BUSBAR_DATA";
 
 /// The tree of a file's text, and what is wrong with its syntax.
 pub(super) fn parse(file: Option<&Path>, text: &str) -> (Table, Vec<Problem>) {
@@ -120,7 +120,8 @@ pub(super) fn overlay(
     env: impl IntoIterator<Item = (String, String)>,
 ) -> Vec<Problem> {
     let mut problems = Vec::new();
-    let ours = |name: &str| name.starts_with("BUSBAR_") && !OTHER_VARIABLES.contains(&name);
+    let ours =
+        |name: &str| name == TOP_LEVEL || (name.starts_with("BUSBAR_") && name.contains("__"));
     let mut variables: Vec<_> = env.into_iter().filter(|(name, _)| ours(name)).collect();
     variables.sort();
     for (name, text) in variables {

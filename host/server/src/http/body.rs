@@ -111,6 +111,10 @@ pub fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
     if body.is_empty() {
         return Err(Kind::MalformedJson.because("the body is empty"));
     }
+    if body.trim_ascii_start().starts_with(b"[") {
+        // serde would read the fields of a struct from it, one after the other.
+        return Err(Kind::InvalidBody.because("a list stands where an object is wanted"));
+    }
     serde_json::from_slice(body).map_err(|error| match error.classify() {
         Category::Data => Kind::InvalidBody.because(error.to_string()),
         _ => Kind::MalformedJson.because(error.to_string()),

@@ -99,8 +99,11 @@ pub async fn send(
 
 /// Checks a payload and says what it means.
 fn intent_of(dialect: Dialect, action: &str, payload: &str) -> Result<Intent, Problem> {
-    // Whether it is JSON at all is told apart from whether it fits the schema.
-    crate::http::body::parse::<serde::de::IgnoredAny>(payload.as_bytes())?;
+    // Whether it is JSON at all is told apart from whether it fits the schema, as a list never
+    // does.
+    if !payload.trim_start().starts_with('[') {
+        crate::http::body::parse::<serde::de::IgnoredAny>(payload.as_bytes())?;
+    }
     busbar_link::intent(dialect, action, payload).map_err(|fault| match fault.code {
         ErrorCode::NotImplemented => Kind::UnknownAction
             .because(format!("{} has no such request", protocol(dialect)))

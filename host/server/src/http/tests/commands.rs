@@ -1,5 +1,7 @@
 //! Commands to stations: what is sent, what is not, and how each end is told apart.
 
+use std::sync::Arc;
+
 use busbar_charging::fact::station::Dialect;
 use busbar_charging::input::{CommandReturned, StationEvent};
 
@@ -99,4 +101,29 @@ async fn one_key_sends_one_call() {
         let answer = rig.send("POST", &path, &headers, r#"{"type":"Soft"}"#).await;
         assert_eq!(answer.problem(), "invalid-header", "{wrong:?}");
     }
+}
+
+#[tokio::test]
+async fn ten_at_once_with_one_key_send_one_call() {
+    let rig = Arc::new(Rig::ready(Dialect::V16).await);
+    let posts: Vec<_> = (0..10)
+        .map(|_| {
+            let rig = Arc::clone(&rig);
+            tokio::spawn(async move {
+                let headers = [("content-type", "application/json"), ("idempotency-key", "k-1")];
+                let path = format!("{PATH}/Reset");
+                rig.send("POST", &path, &headers, r#"{"type":"Soft"}"#).await
+            })
+        })
+        .collect();
+    while rig.world.waiting() < 10 {
+        tokio::task::yield_now().await;
+    }
+    let returned = answered(r#"{"status":"Accepted"}"#, Some("Accepted"));
+    rig.world.come_back(returned.expect("an answer"));
+    for post in posts {
+        let done = post.await.unwrap();
+        assert_eq!(done.json["message_id"], "m-1", "{}", done.text);
+    }
+    assert_eq!(rig.world.sent.lock().unwrap().len(), 1);
 }

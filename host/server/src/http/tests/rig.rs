@@ -14,7 +14,7 @@ use busbar_charging::fact::metering::{
     Measurand, Reading, ReadingContext, ReadingValue, Report, ReportKind,
 };
 use busbar_charging::fact::station::Dialect;
-use busbar_charging::ids::{Hash, IdToken, StationId, TokenKind};
+use busbar_charging::ids::{CommandId, Hash, IdToken, StationId, TokenKind};
 use busbar_charging::input::{CommandReturned, Input, StationEvent, TransactionRef, Work};
 use busbar_charging::pricing::cut::cut;
 use busbar_charging::pricing::{
@@ -61,6 +61,8 @@ pub(super) struct World {
     pub(super) answer: Mutex<Option<CommandReturned>>,
     /// Commands that left: action and payload.
     pub(super) sent: Mutex<Vec<(String, String)>>,
+    /// The command that left last.
+    open: Mutex<Option<(StationId, CommandId)>>,
     /// When set, the node takes no requests.
     pub(super) down: Mutex<bool>,
 }
@@ -274,6 +276,7 @@ impl World {
             }
             Action::Command { station, command, action, payload, .. } => {
                 self.sent.lock().unwrap().push((action.into(), payload.into()));
+                *self.open.lock().unwrap() = Some((station.clone(), command));
                 if let Some(returned) = self.answer.lock().unwrap().clone() {
                     let subject = Subject::Station(station.clone());
                     let input = Input::Command { station, command, returned };
@@ -298,6 +301,19 @@ impl World {
                 .then(|| Call::Station { incarnation: 1, generation, message_id: "m".into() });
         let input = Input::Station { station, generation, call, event };
         self.run(&mut inner, Event::Input(subject, input));
+    }
+
+    /// Requests that wait for their answer.
+    pub(super) fn waiting(&self) -> usize {
+        self.inner.lock().unwrap().answers.len()
+    }
+
+    /// The command that left last comes back.
+    pub(super) fn come_back(&self, returned: CommandReturned) {
+        let (station, command) = self.open.lock().unwrap().clone().unwrap();
+        let subject = Subject::Station(station.clone());
+        let input = Input::Command { station, command, returned };
+        self.run(&mut self.inner.lock().unwrap(), Event::Input(subject, input));
     }
 
     /// Time passes.
@@ -401,6 +417,7 @@ impl Rig {
             frames: Mutex::default(),
             answer: Mutex::default(),
             sent: Mutex::default(),
+            open: Mutex::default(),
             down: Mutex::default(),
         });
         let node = Node::new(Arc::clone(&world) as Arc<dyn Runtime>, live);
