@@ -66,6 +66,7 @@ fn spec(index: usize, version: Version, fast: bool, rng: &mut Rng) -> Spec {
     spec.in_kwh = rng.chance(300);
     spec.stop_data = rng.chance(300);
     spec.status_by_event = version == Version::V21 && index.is_multiple_of(2);
+    spec.starts_on_plug = version != Version::V16 && index.is_multiple_of(3);
     if fast {
         spec.model = "Fast 150".to_owned();
         spec.evses = vec![Supply::Dc { max_w: 150_000 }, Supply::Dc { max_w: 75_000 }];
