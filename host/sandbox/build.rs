@@ -1,4 +1,5 @@
-//! Names this build, so that compiled plugins of another build are compiled again.
+//! Names this build, so that compiled plugins of another build are compiled again. Must never
+//! protect them: the HMAC of the cache does.
 
 use std::path::Path;
 use std::process::Command;

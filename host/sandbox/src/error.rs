@@ -1,5 +1,6 @@
 //! Owns the words for what goes wrong: a plugin that cannot be loaded, a call that was stopped.
 //! Every one names the plugin, and a stopped call the function and where in the guest it was.
+//! Must never pass on a guest's words at any length.
 
 use std::fmt;
 

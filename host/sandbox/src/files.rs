@@ -1,4 +1,5 @@
-//! Owns how a file is written so that it is whole after a power cut, or not there at all.
+//! Owns how a file is written so that it is whole after a power cut, or not there at all. Must
+//! never leave one that others than its owner can read.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write};

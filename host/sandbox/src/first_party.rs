@@ -1,4 +1,4 @@
-//! Owns the plugins that come with the host, embedded: nothing is read from a checkout at run time.
+//! Owns the plugins that come with the host, embedded. Must never read a checkout at run time.
 
 use crate::error::LoadError;
 use crate::manifest::Manifest;

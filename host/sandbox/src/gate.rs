@@ -1,5 +1,6 @@
 //! Owns the number of calls at one time, and the clock that ends those that run too long: it
-//! ticks once in a millisecond while a call is under way, and rests otherwise.
+//! ticks once in a millisecond while a call is under way, and rests otherwise. Must never let in
+//! more calls than the pool has room for.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};

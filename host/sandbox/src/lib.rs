@@ -1,5 +1,6 @@
 //! The WebAssembly host: the only crate that names wasmtime. Plugins propose, the host disposes:
-//! every call has its limits, a trap costs its own call, and no guest sees anything but its input.
+//! every call has its limits and a trap costs its own call. Must never let a guest see anything
+//! but its input.
 //!
 //! [`Sandbox::load`] makes a [`Plugin`] of bytes and a [`Manifest`]; [`Plugin::prepare`] and
 //! [`Plugin::price`] call it. [`PluginDir`] keeps the bytes.

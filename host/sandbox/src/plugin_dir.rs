@@ -1,5 +1,5 @@
 //! Owns the folder of plugins: components and manifests as files named by the hash of the
-//! component. Bytes that priced a CDR are kept for ever; nothing here deletes.
+//! component. Must never delete: bytes that priced a CDR are kept for ever.
 
 use std::path::{Path, PathBuf};
 

@@ -1,6 +1,6 @@
 //! Owns the versions of the contract that this host speaks, side by side. Each has a folder that
 //! converts it to the newest words, those of `busbar_charging::pricing`; the rest of the host
-//! knows no version. A plugin built for one of them loads for ever.
+//! knows no version. Must never drop one: a plugin built for it loads for ever.
 
 mod v0_1;
 

@@ -1,4 +1,5 @@
 //! Owns the conversion between the words of version 0.1 and those of the host, field by field.
+//! Must never change a value: what does not fit is an error.
 
 use busbar_charging::pricing::{
     Activity, Boundaries, CutSession, Dimension, Line, Period, PreparedTariff, PriceComponent,

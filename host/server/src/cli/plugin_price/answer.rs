@@ -1,4 +1,5 @@
-//! Owns the words of the answer: money as decimal strings, energy in Wh, time in ms.
+//! Owns the words of the answer: money as decimal strings, energy in Wh, time in ms. Must never
+//! round.
 
 use busbar_charging::pricing::bill::Totals;
 use busbar_charging::pricing::{Line, QuantityUnit};

@@ -1,5 +1,6 @@
 //! Owns the way from an OCPI session or CDR to what a plugin is asked: charging periods give starts
-//! and volumes, durations come from the timestamps (OCPI `mod_cdrs`: ChargingPeriod, CdrDimension). Must never use a binary fraction.
+//! and volumes, durations come from the timestamps (OCPI `mod_cdrs`: ChargingPeriod, CdrDimension).
+//! Must never use a binary fraction.
 
 mod periods;
 mod record;
@@ -111,13 +112,14 @@ fn tariff_of(record: &Record) -> Result<&RawValue, Refusal> {
         let words = format!("the charging periods name {} tariffs; one is priced", named.len());
         return Err(Refusal::session("/cdr/charging_periods", words));
     }
-    let is_named = |tariff: &&Box<RawValue>| {
+    let is_named = |tariff: &RawValue| {
         let head = serde_json::from_str::<TariffHead>(tariff.get());
         let id = head.ok().and_then(|head| head.id);
         named.first().is_some_and(|named| id.as_ref().and_then(Value::as_str) == Some(*named))
     };
-    let found = tariffs.iter().find(is_named).or_else(|| tariffs.first());
-    found.map(AsRef::as_ref).ok_or_else(|| Refusal::configuration("", "there is no tariff"))
+    let mut all = tariffs.iter().map(AsRef::<RawValue>::as_ref);
+    let found = all.clone().find(|tariff| is_named(tariff)).or_else(|| all.next());
+    found.ok_or_else(|| Refusal::configuration("", "there is no tariff"))
 }
 
 fn currency(tariff: &RawValue, case: &Case, record: &Record) -> Result<Currency, Refusal> {

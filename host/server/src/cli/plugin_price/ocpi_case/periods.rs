@@ -1,6 +1,7 @@
 //! Owns the reading of charging periods: what happened in each, how much energy it took, and the
 //! smallest and largest power and current. A period is priced by what holds at its start: whoever
 //! made the record had to begin a new one where a price changed (OCPI `mod_cdrs`, ChargingPeriod).
+//! Must never cut further.
 
 use busbar_charging::pricing::cut::{CutError, cut};
 use busbar_charging::pricing::{Activity, Boundaries, CutSession, MeteredSession, Period};

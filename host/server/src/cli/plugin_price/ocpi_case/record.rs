@@ -1,5 +1,5 @@
 //! Owns the fields of an OCPI Session or CDR that a price depends on, in the spellings of 2.1.1,
-//! 2.2.1 and 2.3.0. What else a partner sends is passed over.
+//! 2.2.1 and 2.3.0. Must never refuse a record for what else a partner sends.
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
