@@ -84,6 +84,8 @@ enum Failure {
     Failed(String),
     /// It worked, and the answer is no; it was printed.
     No,
+    /// Who reads the output has seen enough: no failure at all.
+    ReaderGone,
     /// The host cannot be reached: one sentence.
     Unreachable(String),
     /// The configuration is wrong.
@@ -92,7 +94,10 @@ enum Failure {
 
 impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Self {
-        Self::Failed(error.to_string())
+        match error.kind() {
+            io::ErrorKind::BrokenPipe => Self::ReaderGone,
+            _ => Self::Failed(error.to_string()),
+        }
     }
 }
 
@@ -119,18 +124,14 @@ pub fn run() -> ExitCode {
 fn door(
     run: impl FnOnce(io::StdinLock<'static>, BufWriter<io::StdoutLock<'static>>) -> io::Result<()>,
 ) -> Outcome {
-    match run(io::stdin().lock(), BufWriter::new(io::stdout().lock())) {
-        // Who reads has seen enough.
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        ended => Ok(ended?),
-    }
+    Ok(run(io::stdin().lock(), BufWriter::new(io::stdout().lock()))?)
 }
 
 fn ended(outcome: Outcome) -> ExitCode {
     let mut stderr = io::stderr().lock();
     // Where standard error is gone, the exit code is all that is left.
     match outcome {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(()) | Err(Failure::ReaderGone) => ExitCode::SUCCESS,
         Err(Failure::No) => ExitCode::from(1),
         Err(Failure::Failed(why)) => {
             let _ = writeln!(stderr, "busbar: {why}");

@@ -33,7 +33,6 @@ const LAST_COMMIT: Duration = Duration::from_secs(20);
 
 /// What reaches the deciding thread.
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "nearly all messages are events")]
 pub enum Message {
     /// For the engine.
     Event(Event),

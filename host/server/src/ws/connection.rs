@@ -5,6 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use busbar_charging::action::Action;
+use busbar_charging::fact::station::Registration;
+use busbar_charging::row;
 use busbar_charging::subject::Subject;
 use busbar_charging::units::{Millis, Timestamp};
 use busbar_engine::Event;
@@ -97,8 +99,16 @@ fn link_config<S>(
     config.call_timeout = millis(shared.config.call_timeout);
     config.heartbeat_interval_s =
         u32::try_from(shared.config.heartbeat.as_secs()).unwrap_or(u32::MAX);
-    config.registration = row.and_then(|row| row.booted.as_ref()).map(|b| b.registration);
+    config.registration = row.and_then(standing);
     config
+}
+
+/// How a station stands, as the core sees it: what its last boot was answered, but for an operator
+/// who has let it in since.
+fn standing(row: &row::Station) -> Option<Registration> {
+    let answered = row.booted.as_ref()?.registration;
+    let now = row.registered.as_ref().map(|registered| registered.registration);
+    Some(if now == Some(Registration::Accepted) { Registration::Accepted } else { answered })
 }
 
 struct Connection<'a, S> {

@@ -71,6 +71,7 @@ where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let mut admitted = None;
+    #[expect(clippy::result_large_err, reason = "tungstenite's callback answers with a response")]
     let callback = |request: &Request, response: Response| {
         // The row is nearly always in memory, and a handshake is rare: reading it here keeps the
         // decision before the answer.
@@ -139,7 +140,8 @@ fn admit(
         None => open_address,
     };
     let right = password_is_right(shared, &station, credentials.as_ref(), kept);
-    if !right && !(without && credentials.is_none()) {
+    let let_in = right || (without && credentials.is_none());
+    if !let_in {
         shared.admission.failed(&by_name);
         shared.admission.failed(&by_address);
         tracing::warn!(%station, peer = %peer.ip(), "a station failed to authenticate");
