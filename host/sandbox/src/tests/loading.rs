@@ -68,6 +68,28 @@ fn what_is_not_a_component_is_refused() {
 }
 
 #[test]
+fn damaged_components_are_refused_or_contained() {
+    let sandbox = sandbox();
+    let whole = Guest::default().component();
+    let mut refused = 0;
+    for at in (0..whole.len()).step_by(7) {
+        for bit in [0x01, 0x80] {
+            let mut damaged = whole.clone();
+            damaged[at] ^= bit;
+            match sandbox.load(&damaged, &manifest("guest")) {
+                Ok(plugin) => drop(plugin.price(&[], &session(4))),
+                Err(error) => {
+                    assert!(error.to_string().starts_with("plugin guest: "), "{error}");
+                    refused += 1;
+                }
+            }
+        }
+    }
+    assert!(refused > 100, "{refused}");
+    assert_eq!(load(&sandbox, &whole).price(&[], &session(4)), Ok(vec![]));
+}
+
+#[test]
 fn a_start_function_has_the_limits_of_a_call() {
     for (body, word) in [
         ("(loop $again (br $again))", "ran out of fuel"),
