@@ -1,12 +1,15 @@
 //! Owns CDRs of a host that does not run: its store, opened to read.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
+use busbar_charging::context::Policy;
 use busbar_charging::ids::CdrId;
 use busbar_charging::row::{self, RowBody};
 use busbar_charging::subject::{Key, Row, Table};
-use busbar_engine::store::{Range, Reader, Store, StoreError};
+use busbar_engine::store::{Range, Reader, Restored, Store, StoreError};
+use busbar_engine::{Engine, Output, Tuning};
 use busbar_store::{Options, SledStore};
 use serde_json::Value;
 use uuid::Uuid;
@@ -34,11 +37,12 @@ impl Stopped {
             return Err(Failure::Failed(why));
         }
         let options = Options { read_only: true, ..Options::default() };
-        let (store, _) = SledStore::open(&folder, options).map_err(|error| failed(&error))?;
+        let (store, restored) =
+            SledStore::open(&folder, options).map_err(|error| failed(&error))?;
         let key = InstallationKey::open(data)?;
         let code_key = key.derive("compiled code").bytes();
         let plugins = PluginHost::open(data, code_key).map_err(|error| failed(&error))?;
-        let reader = store.reader();
+        let reader = Arc::new(Whole { rows: missing_rows(restored), store: store.reader() });
         Ok(Self { _store: store, reader, plugins })
     }
 
@@ -46,6 +50,61 @@ impl Stopped {
         let missing = || Failure::Failed(format!("there is no CDR {id}"));
         let key = Key::cdr(CdrId(Uuid::try_parse(id).map_err(|_| missing())?));
         read(self.reader.get(&key)?).ok_or_else(missing)?
+    }
+}
+
+/// The rows that the store may miss: they are written behind its facts, which a start derives
+/// them from.
+fn missing_rows(restored: Restored) -> BTreeMap<Key, Option<Row>> {
+    let facts = restored.facts.iter().map(|(_, _, fact)| fact.at());
+    let snapshots = restored.snapshots.iter().map(|snapshot| snapshot.at);
+    // No later than the last thing known: nothing falls due while we look.
+    let now = facts.chain(snapshots).max().unwrap_or_default();
+    let (policy, tuning) = (Policy::default(), Tuning::default());
+    let mut engine = Engine::new(0, 0, policy, tuning, restored, now);
+    while let Some(output) = engine.poll(now) {
+        if let Output::Commit(_, batch) = output {
+            return batch.rows.iter().cloned().collect();
+        }
+    }
+    BTreeMap::new()
+}
+
+/// A store's rows with those that it misses.
+struct Whole {
+    rows: BTreeMap<Key, Option<Row>>,
+    store: Arc<dyn Reader>,
+}
+
+impl Reader for Whole {
+    fn get(&self, key: &Key) -> Result<Option<Row>, StoreError> {
+        match self.rows.get(key) {
+            Some(row) => Ok(row.clone()),
+            None => self.store.get(key),
+        }
+    }
+
+    fn page(&self, range: &Range) -> Result<Vec<(Key, Row)>, StoreError> {
+        let fits = |key: &Key| {
+            let after = range.after.as_ref();
+            key.table == range.prefix.table
+                && key.path.starts_with(&range.prefix.path)
+                && after
+                    .is_none_or(|after| (key.path < *after) == range.reverse && key.path != *after)
+        };
+        let ours: BTreeMap<_, _> = self.rows.iter().filter(|(key, _)| fits(key)).collect();
+        // Each of ours may hide one of the store's.
+        let wider = Range { limit: range.limit.saturating_add(ours.len()), ..range.clone() };
+        let theirs = self.store.page(&wider)?;
+        let hidden = |key: &Key| self.rows.contains_key(key);
+        let mut rows: Vec<_> = theirs.into_iter().filter(|(key, _)| !hidden(key)).collect();
+        rows.extend(ours.into_iter().filter_map(|(key, row)| Some((key.clone(), row.clone()?))));
+        rows.sort_by(|(left, _), (right, _)| left.cmp(right));
+        if range.reverse {
+            rows.reverse();
+        }
+        rows.truncate(range.limit);
+        Ok(rows)
     }
 }
 
@@ -91,3 +150,6 @@ impl Source for Stopped {
         Ok(cdrs::verified(&sealed, verdict))
     }
 }
+
+#[cfg(test)]
+mod tests;
