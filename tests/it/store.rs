@@ -20,6 +20,7 @@ fn open_sled(folder: &Path) -> (Box<dyn Store>, Restored) {
     let options = Options {
         cache_bytes: 8 << 20,
         reserve_bytes: 4096,
+        row_delay_blocks: 9,
         rows_per_commit: 1,
         waiting_rows: 20,
         archive_step: 8,

@@ -22,6 +22,19 @@ pub(crate) struct WaitingRow {
     pub(crate) row: Option<Arc<Row>>,
 }
 
+/// Which rows are to be written.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Take {
+    /// Those of blocks before this one ...
+    pub(crate) before: u64,
+    /// ... but no more than so many of them.
+    pub(crate) most_old: usize,
+    /// All beyond so many.
+    pub(crate) keep_rows: usize,
+    /// All beyond so many bytes.
+    pub(crate) keep_bytes: usize,
+}
+
 /// Rows that wait to be written, each in its newest version. A row that changes again before it
 /// is written is written once: what changes all the time costs the disk nothing.
 #[derive(Debug, Default)]
@@ -49,6 +62,7 @@ impl WaitingRows {
         }
     }
 
+    /// Rows that wait.
     pub(crate) fn len(&self) -> usize {
         self.rows.len()
     }
@@ -68,17 +82,19 @@ impl WaitingRows {
         self.rows.get(key).is_some_and(|(newest, _)| *newest == block)
     }
 
-    /// At least `count` of the oldest rows, and so many that what stays is within `bytes`.
-    pub(crate) fn take(&self, count: usize, bytes: usize) -> Vec<WaitingRow> {
-        let (mut taken, mut left) = (Vec::new(), self.bytes);
+    /// The oldest rows that are to be written by what `take` says.
+    pub(crate) fn take(&self, take: &Take) -> Vec<WaitingRow> {
+        let (mut taken, mut bytes) = (Vec::new(), self.bytes);
         for (block, key) in &self.order {
-            if taken.len() >= count && left <= bytes {
+            let too_many = self.rows.len() - taken.len() > take.keep_rows;
+            let old = *block < take.before && taken.len() < take.most_old;
+            if !too_many && bytes <= take.keep_bytes && !old {
                 break;
             }
             if let Some((newest, row)) = self.rows.get(key)
                 && newest == block
             {
-                left = left.saturating_sub(size(row.as_ref()));
+                bytes = bytes.saturating_sub(size(row.as_ref()));
                 let (key, row) = (Arc::clone(key), row.clone());
                 taken.push(WaitingRow { key, block: *block, row });
             }

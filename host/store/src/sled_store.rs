@@ -35,7 +35,10 @@ pub struct Options {
     pub reserve_bytes: u64,
     /// With less space than this, no new sessions.
     pub low_space_bytes: u64,
-    /// With every commit at least so many rows are written, so that the log can be trimmed.
+    /// A row waits for so many blocks, in the hope that it changes again: it is then written
+    /// once. The log is not trimmed before.
+    pub row_delay_blocks: u64,
+    /// With every commit at most so many rows are written that have waited long enough.
     pub rows_per_commit: usize,
     /// So many rows may wait in memory.
     pub waiting_rows: usize,
@@ -55,7 +58,8 @@ impl Default for Options {
             cache_bytes: 64 << 20,
             reserve_bytes: 32 << 20,
             low_space_bytes: 256 << 20,
-            rows_per_commit: 32,
+            row_delay_blocks: 4_096,
+            rows_per_commit: 64,
             waiting_rows: 20_000,
             waiting_row_bytes: 32 << 20,
             archive_step: 64,

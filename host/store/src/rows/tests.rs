@@ -5,6 +5,9 @@ use proptest::prelude::*;
 
 use super::*;
 
+const NONE: Take = Take { before: 0, most_old: 0, keep_rows: usize::MAX, keep_bytes: usize::MAX };
+const ALL: Take = Take { before: u64::MAX, most_old: usize::MAX, ..NONE };
+
 fn key(path: &str) -> Key {
     Key { table: Table::Session, path: path.into() }
 }
@@ -19,7 +22,7 @@ fn a_row_that_changes_again_waits_once_and_for_the_later_block() {
     waiting.put(1, &[(key("a"), row("1")), (key("b"), row("1"))]);
     waiting.put(2, &[(key("a"), row("2"))]);
     assert_eq!(waiting.oldest(), Some(1));
-    let taken = waiting.take(1, usize::MAX);
+    let taken = waiting.take(&Take { before: 3, most_old: 1, ..ALL });
     assert_eq!(taken.iter().map(|row| row.key.path.as_str()).collect::<Vec<_>>(), ["b"]);
     assert_eq!(waiting.oldest_without(&taken), Some(2));
     waiting.put(3, &[(key("b"), row("3"))]);
@@ -34,8 +37,11 @@ fn bytes_beyond_the_bound_are_taken() {
     let rows: Vec<_> = (0..10).map(|n| (key(&n.to_string()), row(&"x".repeat(900)))).collect();
     waiting.put(1, &rows);
     assert_eq!(waiting.bytes, 10_000);
-    assert_eq!(waiting.take(1, 7_500).len(), 3);
-    let all = waiting.take(usize::MAX, 0);
+    assert_eq!(waiting.take(&Take { keep_bytes: 7_500, ..NONE }).len(), 3);
+    assert_eq!(waiting.take(&Take { keep_rows: 6, ..NONE }).len(), 4);
+    assert_eq!(waiting.take(&Take { before: 1, most_old: 9, ..NONE }).len(), 0);
+    assert_eq!(waiting.take(&Take { before: 2, most_old: 9, ..NONE }).len(), 9);
+    let all = waiting.take(&ALL);
     waiting.written(&all);
     assert_eq!((waiting.bytes, waiting.len(), waiting.oldest()), (0, 0, None));
 }

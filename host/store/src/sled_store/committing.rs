@@ -8,7 +8,7 @@ use busbar_engine::store::{Batch, Snapshot, StoreError};
 use super::{Progress, Shared, SledStore, WaitingSnapshot, io_error, sled_error};
 use crate::codec::{self, Kind};
 use crate::marks::Marks;
-use crate::rows::{self, WaitingRow};
+use crate::rows::{self, Take, WaitingRow};
 use crate::{keys, parts};
 
 /// With every commit about so many bytes of snapshots are written.
@@ -33,8 +33,13 @@ impl SledStore {
         let (mut step, block) = (sled::Batch::default(), progress.last_block + 1);
         let mut marks = progress.marks.clone();
         self.add_block(&mut step, block, batch)?;
-        let rows_per_commit = shared.options.rows_per_commit;
-        let written = self.add_rows(&mut step, &mut marks, progress.last_block, rows_per_commit)?;
+        let take = Take {
+            before: block.saturating_sub(shared.options.row_delay_blocks),
+            most_old: shared.options.rows_per_commit,
+            keep_rows: shared.options.waiting_rows,
+            keep_bytes: shared.options.waiting_row_bytes,
+        };
+        let written = self.add_rows(&mut step, &mut marks, progress.last_block, take)?;
         if progress.backups == 0 {
             self.add_snapshots(&mut step, marks.rows_through)?;
             self.trim(&mut step, &mut marks, block)?;
@@ -130,21 +135,19 @@ impl SledStore {
         Ok(())
     }
 
-    /// Writes the oldest rows that wait, at least `count`, and says how far the rows are then.
+    /// Writes the oldest rows that wait, and says how far the rows are then.
     fn add_rows(
         &self,
         step: &mut sled::Batch,
         marks: &mut Marks,
         last_block: u64,
-        count: usize,
+        take: Take,
     ) -> Result<Vec<WaitingRow>, StoreError> {
         if self.owed {
             return Ok(Vec::new());
         }
-        let options = &self.shared.options;
         let waiting = self.shared.waiting.read().unwrap_or_else(PoisonError::into_inner);
-        let count = count.max(waiting.len().saturating_sub(options.waiting_rows));
-        let taken = waiting.take(count, options.waiting_row_bytes);
+        let taken = waiting.take(&take);
         let oldest = waiting.oldest_without(&taken);
         drop(waiting);
         marks.rows_through = oldest.map_or(last_block, |block| block - 1).max(marks.rows_through);
@@ -212,7 +215,9 @@ impl SledStore {
         let mut progress = shared.progress();
         loop {
             let (mut step, mut marks) = (sled::Batch::default(), progress.marks.clone());
-            let written = self.add_rows(&mut step, &mut marks, progress.last_block, 1_000)?;
+            let (keep_rows, keep_bytes) = (usize::MAX, usize::MAX);
+            let take = Take { before: u64::MAX, most_old: 1_000, keep_rows, keep_bytes };
+            let written = self.add_rows(&mut step, &mut marks, progress.last_block, take)?;
             if progress.backups == 0 {
                 self.add_snapshots(&mut step, marks.rows_through)?;
             }

@@ -22,7 +22,8 @@ pub(crate) fn options() -> Options {
     Options {
         cache_bytes: 8 << 20,
         reserve_bytes: 4096,
-        rows_per_commit: 0,
+        row_delay_blocks: 5,
+        rows_per_commit: 1,
         waiting_rows: 6,
         archive_step: 4,
         archive_file_bytes: 2_000,
