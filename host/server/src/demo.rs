@@ -245,7 +245,8 @@ impl Place {
             format!("Open      http://{api}/  and  http://{api}/api/docs"),
             format!("Stations  {}/CP01 …, with passwords", self.ocpp),
             format!(
-                "Try       curl -H \"Authorization: Bearer $(cat {})\" http://{api}/api/v1/sessions",
+                "Try       curl -H \"Authorization: Bearer $(cat {})\" \
+                 http://{api}/api/v1/sessions",
                 self.token_file.display()
             ),
             format!("Bills     are sealed {SETTLE} after a session (billing.settle; default 15m)"),

@@ -1,5 +1,5 @@
-//! `busbar sim`: load on a host from simulated stations. Owns the flags; what they do is in
-//! `busbar_sim::load`.
+//! `busbar sim`: load on a host from simulated stations. Owns the flags; must never do the work,
+//! which is in `busbar_sim::load`.
 
 mod served;
 

@@ -1,3 +1,5 @@
+//! The demo without its host: ports, configuration, cast.
+
 use std::net::TcpListener;
 
 use super::*;

@@ -180,12 +180,22 @@ impl Script {
             Version::V16 => {
                 let status = if status == "Occupied" { "Preparing" } else { status };
                 format!(
-                    r#"{{"connectorId":{evse},"errorCode":"NoError","status":"{status}","timestamp":"{}"}}"#,
+                    concat!(
+                        r#"{{"connectorId":{},"errorCode":"NoError","status":"{}","#,
+                        r#""timestamp":"{}"}}"#
+                    ),
+                    evse,
+                    status,
                     at.as_str()
                 )
             }
             _ => format!(
-                r#"{{"evseId":{evse},"connectorId":1,"connectorStatus":"{status}","timestamp":"{}"}}"#,
+                concat!(
+                    r#"{{"evseId":{},"connectorId":1,"connectorStatus":"{}","#,
+                    r#""timestamp":"{}"}}"#
+                ),
+                evse,
+                status,
                 at.as_str()
             ),
         };
@@ -271,7 +281,10 @@ impl Script {
         };
         let first = if kind == Kind::Start {
             format!(
-                r#","evse":{{"id":1,"connectorId":1}},"idToken":{{"idToken":"{}","type":"ISO14443"}}"#,
+                concat!(
+                    r#","evse":{{"id":1,"connectorId":1}},"#,
+                    r#""idToken":{{"idToken":"{}","type":"ISO14443"}}"#
+                ),
                 self.token
             )
         } else {

@@ -1,3 +1,5 @@
+//! A station with its visitors against a server that says yes.
+
 use busbar_ocpp::rpc::{self, Frame, Limits};
 use busbar_ocpp::{Leniency, Version, check};
 

@@ -1,3 +1,5 @@
+//! The station against a scripted server, in virtual time.
+
 mod csms;
 mod faults;
 mod limits;

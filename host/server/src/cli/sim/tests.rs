@@ -1,3 +1,5 @@
+//! The flags of `busbar sim load`.
+
 use super::*;
 
 #[test]

@@ -1,3 +1,5 @@
+//! Each fault does what it says, and nothing else.
+
 use serde_json::json;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Charging profiles hold.
+
 use serde_json::json;
 
 use super::*;

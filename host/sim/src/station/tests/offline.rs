@@ -1,3 +1,5 @@
+//! Queues, repeats, restarts.
+
 use serde_json::json;
 
 use super::*;

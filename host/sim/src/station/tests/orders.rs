@@ -1,3 +1,5 @@
+//! Orders of the server are obeyed and answered by their schemas.
+
 use serde_json::json;
 
 use super::*;

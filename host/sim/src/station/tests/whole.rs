@@ -1,3 +1,5 @@
+//! Whole charges in every version.
+
 use serde_json::json;
 
 use super::*;

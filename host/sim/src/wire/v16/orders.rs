@@ -19,7 +19,9 @@ pub(in crate::wire) fn obey(
 ) -> Result<String, ErrorCode> {
     accepts(Version::V16, Side::Station, action)?;
     let decoded = Request::decode(action, payload, Leniency::Strict).map_err(|fault| fault.code)?;
-    let response = charging(station, decoded.message).or_else(|request| upkeep(station, request));
+    let response = charging(station, decoded.message)
+        .or_else(|request| visits(station, request))
+        .or_else(|request| upkeep(station, request));
     response.map(|response| response.encode()).map_err(|()| ErrorCode::NotSupported)
 }
 
@@ -70,6 +72,13 @@ fn charging(station: &mut Station, request: Request) -> Result<Response, Request
             };
             ocpp::ClearChargingProfileResponse { status, ..Default::default() }.into()
         }
+        other => return Err(other),
+    })
+}
+
+/// Orders about reservations and schedules; gives back what is none.
+fn visits(station: &mut Station, request: Request) -> Result<Response, Request> {
+    Ok(match request {
         Request::GetCompositeSchedule(_) => ocpp::GetCompositeScheduleResponse {
             status: ocpp::GetCompositeScheduleStatus::Rejected,
             ..Default::default()

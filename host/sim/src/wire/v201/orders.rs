@@ -20,6 +20,7 @@ pub(in crate::wire) fn obey(
     accepts(VERSION, Side::Station, action)?;
     let decoded = Request::decode(action, payload, Leniency::Strict).map_err(|fault| fault.code)?;
     let answered = charging(station, decoded.message)
+        .or_else(|request| visits(station, request))
         .or_else(|request| upkeep(station, request))
         .or_else(|request| replies::model(station, request))
         .map(|response| response.encode());
@@ -68,6 +69,13 @@ fn charging(station: &mut Station, request: Request) -> Result<Response, Request
             };
             ocpp::ClearChargingProfileResponse { status, ..Default::default() }.into()
         }
+        other => return Err(other),
+    })
+}
+
+/// Orders about reservations, and questions about transactions; gives back what is none.
+fn visits(station: &mut Station, request: Request) -> Result<Response, Request> {
+    Ok(match request {
         Request::ReserveNow(reserve) => {
             let reply = station.obey(Order::Reserve {
                 id: reserve.id,
