@@ -86,3 +86,6 @@ pub fn sentence(error: &PriceError) -> String {
         PriceError::Misbehaved(message) => format!("the plugin was stopped: {message}"),
     }
 }
+
+#[cfg(test)]
+mod tests;
