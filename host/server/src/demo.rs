@@ -20,7 +20,7 @@ use tokio::sync::{mpsc, watch as channel};
 use tokio::task::JoinSet;
 
 use crate::config::Config;
-use crate::serve::{Host, wait_for_end};
+use crate::serve::{Host, Signals};
 use folder::Folder;
 use network::Cast;
 use screen::Screen;
@@ -75,11 +75,10 @@ async fn play(demo: &Demo) -> Result<(), String> {
     let config = configuration(folder.path(), port, ocpp_port)?;
     folder.log()?;
     let (end, ended) = channel::channel(false);
+    let signals = Signals::listen()?;
     tokio::spawn(async move {
-        // Where no signal can be had, the demo ends by its duration alone.
-        if wait_for_end().await.is_ok() {
-            end.send_replace(true);
-        }
+        signals.come().await;
+        end.send_replace(true);
         end.closed().await;
     });
     say(&format!("Starting a host in {}", folder.path().display()))?;

@@ -11,7 +11,7 @@ use busbar_charging::units::Timestamp;
 use busbar_engine::store::{Restored, Store, StoreError};
 use busbar_store::frames::{Direction, Frame, FrameLog, FrameOptions, redact};
 use busbar_store::{Keeper, Options, SledStore};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::backup::CopyStore;
 use crate::config::Config;
@@ -135,6 +135,8 @@ impl Host {
 /// # Errors
 /// Why it cannot start: in one sentence.
 pub async fn run(config: &Config) -> Result<(), String> {
+    // Before anything says that it is ready: a signal that comes then must not be the end of it.
+    let end = Signals::listen()?;
     let host = Host::start(config).await?;
     for warning in config.warnings() {
         tracing::warn!("{warning}");
@@ -146,25 +148,37 @@ pub async fn run(config: &Config) -> Result<(), String> {
         token_file = %token_file.display(),
         "busbar is running"
     );
-    wait_for_end().await?;
+    end.come().await;
     tracing::info!("busbar stops");
     host.stop().await;
     Ok(())
 }
 
-/// Waits until the process is told to end.
-///
-/// # Errors
-/// Signals cannot be received on this system.
-pub async fn wait_for_end() -> Result<(), String> {
-    let failed = |error: std::io::Error| format!("signals cannot be received: {error}");
-    let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+/// The signals that end a process.
+pub struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    /// Takes them from now on.
+    ///
+    /// # Errors
+    /// Signals cannot be received on this system.
+    pub fn listen() -> Result<Self, String> {
+        let failed = |error: std::io::Error| format!("signals cannot be received: {error}");
+        let terminate = signal(SignalKind::terminate()).map_err(failed)?;
+        let interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
+        Ok(Self { terminate, interrupt })
     }
-    Ok(())
+
+    /// Waits until one has come.
+    pub async fn come(mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
 }
 
 /// The keeper of the store that is open now: another one after every opening.
