@@ -1,3 +1,5 @@
+//! A CDR that was changed anywhere does not verify.
+
 use busbar_charging::fact::Actor;
 use busbar_charging::fact::network::TariffPut;
 use busbar_charging::fact::transaction::{CdrKind, CdrSealed, Quote};

@@ -1,3 +1,5 @@
+//! What a stopped host shows that its store has not written yet.
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
