@@ -160,28 +160,12 @@ impl Site {
             return Outcome::default();
         }
         if !may_say(station, now, &event) {
-            return not_accepted(now, id, call, &event);
+            return not_accepted(now, station, call, &event);
         }
         match event {
             StationEvent::Connected { .. } => Outcome::default(),
             StationEvent::Disconnected { reason } => disconnect(now, station, generation, reason),
-            StationEvent::Booted { vendor, model, serial, firmware, reason } => {
-                let registration = station.registration();
-                let station_id = id.clone();
-                let booted = StationBooted {
-                    at: now,
-                    station: station_id,
-                    vendor,
-                    model,
-                    serial,
-                    firmware,
-                    reason,
-                    registration,
-                };
-                let mut facts = vec![Fact::from(booted)];
-                facts.extend(command::effects_of_boot(now, station));
-                reply(facts, call, Reply::Boot { registration, now })
-            }
+            booted @ StationEvent::Booted { .. } => boot(now, station, call, booted),
             StationEvent::Status { evse, connector, status, reported, error } => {
                 let fact = StationStatus {
                     at: now,
@@ -200,21 +184,16 @@ impl Site {
                 let asked =
                     Asked { station, token: &token, transaction: None, evse: None, starts: true };
                 let authorization = self.authorize(context, now, &asked);
-                let fact = TokenPresented {
-                    at: now,
-                    station: id.clone(),
-                    token,
-                    authorization: authorization.clone(),
-                };
-                reply(vec![fact.into()], call, Reply::Authorized(authorization))
+                let (station, answer) = (id.clone(), authorization.clone());
+                let fact = TokenPresented { at: now, station, token, authorization };
+                reply(vec![fact.into()], call, Reply::Authorized(answer))
             }
             StationEvent::Transaction { transaction, report, wants_cost } => {
                 let message = Reported { call, named: transaction, report, wants_cost };
                 self.transaction_reported(context, now, station, message)
             }
             StationEvent::Readings { evse, readings } => {
-                let outcome = self.metered(now, station, evse, readings);
-                reply(outcome.facts, call, Reply::Received)
+                reply(self.metered(now, station, evse, readings).facts, call, Reply::Received)
             }
             StationEvent::Other { action, payload } => {
                 let fact = StationReported { at: now, station: id.clone(), action, payload };
@@ -348,8 +327,8 @@ fn station_of(fact: &Fact) -> Option<&StationId> {
         Fact::TokenPut(_)
         | Fact::TokenRemoved(_)
         | Fact::TariffPut(_)
-        | Fact::PluginInstalled(_)
-        | Fact::InputRefused(_) => return None,
+        | Fact::PluginInstalled(_) => return None,
+        Fact::InputRefused(fact) => return fact.station.as_ref(),
     })
 }
 
@@ -429,23 +408,46 @@ fn may_say(station: &Station, now: Timestamp, event: &StationEvent) -> bool {
     }
 }
 
+fn boot(now: Timestamp, station: &Station, call: Option<Call>, event: StationEvent) -> Outcome {
+    let StationEvent::Booted { vendor, model, serial, firmware, reason } = event else {
+        return Outcome::default();
+    };
+    let (id, registration) = (station.id.clone(), station.registration());
+    let booted = StationBooted {
+        at: now,
+        station: id,
+        vendor,
+        model,
+        serial,
+        firmware,
+        reason,
+        registration,
+    };
+    let mut facts = vec![Fact::from(booted)];
+    facts.extend(command::effects_of_boot(now, station));
+    reply(facts, call, Reply::Boot { registration, now })
+}
+
 fn not_accepted(
     now: Timestamp,
-    station: &StationId,
+    station: &Station,
     call: Option<Call>,
     event: &StationEvent,
 ) -> Outcome {
-    let what = match event {
+    let what: Box<str> = match event {
         StationEvent::Other { action, .. } => action.clone(),
         StationEvent::Transaction { .. } => "a message about a transaction".into(),
         StationEvent::Authorize { .. } => "Authorize".into(),
         StationEvent::Readings { .. } => "MeterValues".into(),
         _ => "StatusNotification".into(),
     };
+    if station.refused.contains_key(&*what) {
+        return reply(Vec::new(), call, Reply::NotAccepted);
+    }
     let refused = InputRefused {
         at: now,
         actor: Actor::Station,
-        station: Some(station.clone()),
+        station: Some(station.id.clone()),
         what,
         reason: "the station is not accepted".into(),
     };

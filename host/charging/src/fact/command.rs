@@ -1,5 +1,5 @@
 //! Owns the stored facts of commands to stations, version 1. Frozen once merged: new fields are
-//! optional, anything else is a new version.
+//! optional, anything else is a new version. Must never hold a domain type: those may change.
 
 use serde::{Deserialize, Serialize};
 

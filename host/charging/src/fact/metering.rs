@@ -1,5 +1,6 @@
 //! Owns the stored form of what a station measures and reports about a transaction, version 1.
-//! Frozen once merged: new fields are optional, anything else is a new version.
+//! Frozen once merged: new fields are optional, anything else is a new version. Must never hold a
+//! domain type: those may change.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,5 +1,6 @@
 //! Owns the stored facts that are not of one site, version 1: tokens, tariffs, plugins. Frozen
-//! once merged: new fields are optional, anything else is a new version.
+//! once merged: new fields are optional, anything else is a new version. Must never hold a domain
+//! type: those may change.
 
 use serde::{Deserialize, Serialize};
 

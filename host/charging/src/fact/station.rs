@@ -1,5 +1,6 @@
 //! Owns the stored facts of one charging station and its connectors, version 1. Frozen once
-//! merged: new fields are optional, anything else is a new version.
+//! merged: new fields are optional, anything else is a new version. Must never hold a domain type:
+//! those may change.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,3 +1,5 @@
+//! Facts as they are stored: written, read again, and refused by name.
+
 use super::*;
 
 #[test]

@@ -1,5 +1,6 @@
 //! Owns the stored facts of a transaction and its session, version 1. Frozen once merged: new
-//! fields are optional, anything else is a new version.
+//! fields are optional, anything else is a new version. Must never hold a domain type: those may
+//! change.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,3 +1,5 @@
+//! Ids: what they are made from and how they are compared.
+
 use super::*;
 
 #[test]

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::Site;
 use super::course::Course;
-use super::reports::payable;
+use super::reports::known_cost;
 use super::station::Station;
 use super::transaction::Transaction;
 use crate::action::{Action, Reply};
@@ -225,8 +225,10 @@ impl Site {
             Ok(Priced { input, lines, totals })
         });
         let cost = answer.as_ref().ok().map(|priced| priced.totals.payable);
-        // A message that came meanwhile changes the bill: ask again, but answer who waits.
+        // A message that came meanwhile changes the bill: ask again, but answer who waits; who
+        // tells the end is not told what it cost before.
         let stale = pending.revision != transaction.revision();
+        let cost = cost.filter(|_| !(stale && transaction.has_ended()));
         if stale || pending.purpose == PricePurpose::Running {
             outcome.facts.push(Fact::from(SessionPriced {
                 at: now,
@@ -422,7 +424,7 @@ fn give_up_waiting(
         attempt: 0,
         totals: None,
     }));
-    answer_waiting(transaction, payable(transaction), outcome);
+    answer_waiting(transaction, known_cost(transaction), outcome);
 }
 
 fn answer_waiting(transaction: &Transaction, cost: Option<Money>, outcome: &mut Outcome) {

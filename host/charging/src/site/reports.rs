@@ -13,7 +13,7 @@ use crate::fact::metering::{Measurand, Reading, ReadingContext, ReadingValue, Re
 use crate::fact::network::TariffPut;
 use crate::fact::station::{Authorization, Dialect};
 use crate::fact::transaction::{
-    TransactionMetered, TransactionReopened, TransactionReported, Waiting,
+    BillingRecord, TransactionMetered, TransactionReopened, TransactionReported, Waiting,
 };
 use crate::fact::{Call, Fact};
 use crate::ids::{SessionId, StationId, TransactionId, VisitId};
@@ -87,7 +87,7 @@ impl Site {
         let authorization = self.answer_token(context, now, station, &id, &message);
         let repeated = known_start && transaction.is_none()
             || transaction.is_some_and(|t| t.reports.contains_key(&message.report.key()));
-        let cost_known = transaction.filter(|t| t.is_settled()).and_then(payable);
+        let cost_known = transaction.and_then(known_cost);
         if repeated {
             outcome.facts.clear();
             answer(&mut outcome, message.call, id, authorization, cost_known);
@@ -278,9 +278,12 @@ fn earlier_visit(station: &Station, report: &Report) -> Option<VisitId> {
     station.transactions.values().filter(same).find(ended_lately).map(|t| t.visit)
 }
 
-/// What a settled transaction costs.
-pub(crate) fn payable(transaction: &Transaction) -> Option<Money> {
-    transaction.running.as_ref().map(|totals| totals.payable)
+/// What may be told that a transaction costs: so far while it runs, in all once it is billed. In
+/// between nothing: the cost so far is not what it costs.
+pub(crate) fn known_cost(transaction: &Transaction) -> Option<Money> {
+    let billed = matches!(transaction.billing, BillingRecord::Done { void: false, .. });
+    let known = !transaction.has_ended() || (billed && transaction.is_settled());
+    transaction.running.as_ref().filter(|_| known).map(|totals| totals.payable)
 }
 
 fn answer(

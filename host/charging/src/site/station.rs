@@ -6,7 +6,6 @@ use std::collections::BTreeMap;
 
 use super::command::Command;
 use super::transaction::Transaction;
-use crate::fact::Fact;
 use crate::fact::command::Intent;
 use crate::fact::metering::ReportKind;
 use crate::fact::station::{
@@ -14,6 +13,7 @@ use crate::fact::station::{
     StationRegistered, StationStatus,
 };
 use crate::fact::transaction::{BillingRecord, TransactionReported};
+use crate::fact::{Fact, InputRefused};
 use crate::ids::{CommandId, StationId, TransactionId};
 use crate::units::{Millis, Timestamp};
 
@@ -37,6 +37,9 @@ pub(crate) struct Station {
     pub(crate) commands: BTreeMap<CommandId, Command>,
     /// Messages that we asked for lately: let in while it is pending.
     pub(crate) triggered: BTreeMap<Box<str>, Timestamp>,
+    /// What was refused since its last boot, once each: a station that repeats itself without
+    /// pause fills no log.
+    pub(crate) refused: BTreeMap<Box<str>, InputRefused>,
 }
 
 impl Station {
@@ -55,6 +58,7 @@ impl Station {
             behind: None,
             commands: BTreeMap::new(),
             triggered: BTreeMap::new(),
+            refused: BTreeMap::new(),
         }
     }
 
@@ -104,9 +108,16 @@ impl Station {
         let later = self.transactions.values().any(|other| {
             other.glance.evse == Some(evse) && other.glance.start > transaction.glance.start
         });
-        let free = self.connectors.range((evse, 0)..=(evse, u32::MAX)).any(|(_, status)| {
-            status.status == ConnectorStatus::Available && status.at > transaction.last_received
-        });
+        // By the station's own clock where it told the time: after a time offline it tells its
+        // status before it has told all of its queue.
+        let last_said = transaction.reports.keys().next_back().map(|key| key.at);
+        let after = |status: &StationStatus| match last_said {
+            Some(said) if status.timed => status.reported > said,
+            _ => status.at > transaction.last_received,
+        };
+        let mut connectors = self.connectors.range((evse, 0)..=(evse, u32::MAX));
+        let free = connectors
+            .any(|(_, status)| status.status == ConnectorStatus::Available && after(status));
         later || free
     }
 
@@ -127,6 +138,7 @@ impl Station {
             Fact::StationBooted(booted) => {
                 // Its clock is set by our answer.
                 self.behind = None;
+                self.refused.clear();
                 self.booted = Some(booted.clone());
             }
             Fact::StationStatus(status) => self.status(status),
@@ -134,6 +146,9 @@ impl Station {
                 self.triggered.remove(&reported.action);
             }
             Fact::StationRecorded(recorded) => self.recorded(recorded),
+            Fact::InputRefused(refused) => {
+                self.refused.insert(refused.what.clone(), refused.clone());
+            }
             Fact::CommandWanted(wanted) => {
                 self.commands.insert(wanted.command, Command::new(wanted));
             }
@@ -279,6 +294,7 @@ impl Station {
                 whole: Box::new(transaction.record()),
             })
         }));
+        facts.extend(self.refused.values().cloned().map(Fact::from));
         for command in self.commands.values() {
             facts.push(Fact::from(command.wanted.clone()));
             facts.extend(command.sent.clone().map(Fact::from));

@@ -2,6 +2,7 @@
 
 mod bench;
 mod billing;
+mod costs;
 mod permutations;
 mod pitfalls;
 mod rules;

@@ -1,3 +1,5 @@
+//! Quantities: their arithmetic and their text.
+
 use super::*;
 
 #[test]

@@ -1,3 +1,5 @@
+//! The sums of the host, and every rule that a line may break.
+
 use super::*;
 use crate::pricing::{QuantityUnit, Tax};
 use crate::units::Timestamp;

@@ -1,3 +1,5 @@
+//! When a session is billed, held, credited and billed again.
+
 use super::bench::*;
 use crate::action::{Done, Problem, Reply};
 use crate::fact::metering::{ReadingContext, ReportKind};

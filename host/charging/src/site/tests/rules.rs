@@ -1,3 +1,5 @@
+//! What a site answers, rule by rule.
+
 use super::bench::*;
 use crate::action::{Action, Done, Problem, Reply};
 use crate::fact::Fact;
@@ -98,6 +100,28 @@ fn a_station_that_an_operator_lets_in_need_not_boot_again() {
     bench.register(Registration::Accepted);
     assert!(matches!(bench.report(known, stop), Some(Reply::Transaction { .. })));
     assert_eq!(bench.site.booted(&station()), Some(Registration::Accepted));
+}
+
+#[test]
+fn a_refused_station_that_repeats_itself_fills_no_log() {
+    let mut bench = Bench::new(Dialect::V16);
+    bench.register(Registration::Rejected);
+    bench.boot();
+    let refused = |bench: &Bench| {
+        bench.facts.iter().filter(|fact| matches!(fact, Fact::InputRefused(_))).count()
+    };
+    for _ in 0..5 {
+        let reply = bench.say(StationEvent::Authorize { token: token() });
+        assert_eq!(reply, Some(Reply::NotAccepted));
+    }
+    assert_eq!(refused(&bench), 1);
+    bench.restart();
+    bench.connect(Dialect::V16);
+    bench.say(StationEvent::Authorize { token: token() });
+    assert_eq!(refused(&bench), 1, "it is remembered over a restart");
+    bench.boot();
+    bench.say(StationEvent::Authorize { token: token() });
+    assert_eq!(refused(&bench), 2, "a boot begins anew");
 }
 
 fn remote_start(key: &str) -> Request {
