@@ -2,6 +2,7 @@
 //! Must never commit after a commit has failed.
 
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
 use std::thread::{self, JoinHandle};
@@ -28,7 +29,11 @@ impl<S: Store + 'static> Committer<S> {
         let (batches, waiting) = channel::<(BatchId, Arc<Batch>)>();
         let thread = thread::Builder::new().name("committer".into()).spawn(move || {
             for (id, batch) in waiting {
-                let result = store.commit(&batch);
+                // A panic of a backend must reach the driver as a failed commit, not as silence.
+                let committed = catch_unwind(AssertUnwindSafe(|| store.commit(&batch)));
+                let result = committed.unwrap_or_else(|_| {
+                    Err(StoreError::Failed("the store panicked while it committed".into()))
+                });
                 let failed = result.is_err();
                 done(id, result);
                 if failed {
@@ -55,3 +60,6 @@ impl<S: Store + 'static> Committer<S> {
         self.thread.join().map_err(panicked)
     }
 }
+
+#[cfg(test)]
+mod tests;

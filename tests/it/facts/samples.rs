@@ -163,11 +163,7 @@ fn intents() -> Vec<(&'static str, Intent, Priority)> {
         ("stop", Intent::RemoteStop { transaction: "7".into() }, Priority::Safety),
         ("reset", Intent::Reset, Priority::Bulk),
         ("unlock", Intent::Unlock { evse: 2 }, Priority::Increase),
-        (
-            "availability",
-            Intent::Availability { evse: None, operative: true },
-            Priority::Operator,
-        ),
+        ("availability", Intent::Availability { evse: None, operative: true }, Priority::Operator),
         ("trigger", Intent::Trigger { action: "BootNotification".into() }, Priority::Operator),
         ("variables", Intent::SetVariables { variables }, Priority::Operator),
         ("other", Intent::Other, Priority::Operator),
@@ -185,8 +181,7 @@ fn commands() -> Vec<(&'static str, Fact)> {
     let joined = CommandJoined { at: at(2), station: station.clone(), command, caller };
     all.push(("full", joined.into()));
     let (incarnation, generation) = (7, 3);
-    let sent =
-        CommandSent { at: at_4, station: station.clone(), command, incarnation, generation };
+    let sent = CommandSent { at: at_4, station: station.clone(), command, incarnation, generation };
     all.push(("full", sent.into()));
     let answered = CommandOutcome::Answered {
         response: "{\"status\":\"Accepted\"}".into(),

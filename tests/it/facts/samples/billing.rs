@@ -257,11 +257,7 @@ fn holds() -> Vec<(&'static str, Fact)> {
         quote: Some(quote()),
         reason: "the plugin is mended".into(),
     };
-    all.extend([
-        ("full", settled.into()),
-        ("full", opened.into()),
-        ("full", asked.into()),
-    ]);
+    all.extend([("full", settled.into()), ("full", opened.into()), ("full", asked.into())]);
     all
 }
 
@@ -410,11 +406,8 @@ fn whole() -> Vec<(&'static str, Fact)> {
         station: station(),
         whole: Box::new(record(billing)),
     };
-    let held = BillingRecord::Held {
-        revision: 9,
-        reason: HeldFor::NoTariff,
-        proposal: Some(proposal()),
-    };
+    let held =
+        BillingRecord::Held { revision: 9, reason: HeldFor::NoTariff, proposal: Some(proposal()) };
     let reprice = BillingRecord::Reprice {
         actor: Actor::User("ada".into()),
         quote: Some(quote()),
