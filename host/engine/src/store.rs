@@ -1,5 +1,5 @@
 //! Owns the contract of a store: what the engine commits and what others may read. The contract
-//! belongs to its user; the backends are in `busbar-store`.
+//! belongs to its user; the backends are in `busbar-store`. Must never name a backend.
 
 use std::fmt;
 use std::sync::Arc;

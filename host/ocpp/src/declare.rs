@@ -1,7 +1,7 @@
 //! The macros of which the generated modules are invocations.
 //!
 //! Owns what a declaration means: struct, decoder, encoder and schema table come from the same
-//! line, so that they cannot differ. Must hold no knowledge of a single message.
+//! line, so that they cannot differ. Must never know a single message.
 
 /// Declares objects: `Name open|closed { field "nameOnTheWire" req|opt|lax Type; … }`.
 ///

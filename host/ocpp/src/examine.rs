@@ -1,8 +1,9 @@
 //! The slow pass: every violation of a payload, with rule and place.
 //!
 //! Owns the judgement of a text by a shape, and which violations can be borne at all. It must
-//! agree with the fast pass on every payload: what this finds sound the fast pass takes without
-//! a note, and what this finds tolerable the fast pass can hold.
+//! agree with the fast pass on every payload: what this finds sound the fast pass takes without a
+//! note, and what this finds tolerable the fast pass can hold. Must never run on a payload that
+//! the fast pass took without a note.
 
 use crate::fault::{Rule, Violation};
 use crate::json::{Dialect, Kind, MAX_DEPTH, Reader, Stop};

@@ -1,4 +1,5 @@
-//! Owns the one place where the shell reads the wall clock.
+//! Owns the one place where the shell reads the wall clock. Must never be read where time is an
+//! argument.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 

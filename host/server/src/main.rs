@@ -1,4 +1,4 @@
-//! The binary: everything is in the library.
+//! The binary: everything is in the library. Must never hold anything that a test cannot reach.
 
 fn main() -> std::process::ExitCode {
     busbar::cli::run()

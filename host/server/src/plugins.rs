@@ -1,5 +1,6 @@
 //! Owns how plugins become known to the core: the built-in ones and those of a folder at the
-//! start, others over the API. What they are kept and run by is the node's plugin host.
+//! start, others over the API. What they are kept and run by is the node's plugin host. Must never
+//! run one.
 
 use std::fs;
 use std::path::Path;

@@ -1,3 +1,5 @@
+//! Samples of all versions, as readings.
+
 use busbar_charging::fact::metering::ReadingValue;
 use busbar_charging::units::{Current, Energy, Power, Timestamp};
 

@@ -1,5 +1,5 @@
-//! Owns how 1.6's samples are read: values are texts, and only some of them are numbers
-//! (1.6 sections 7.31 to 7.49; PITFALLS 79 and 80).
+//! Owns how 1.6's samples are read: values are texts, and only some of them are numbers (1.6
+//! sections 7.31 to 7.49; PITFALLS 79 and 80). Must never guess at a value that it cannot read.
 
 use busbar_charging::fact::metering::Reading;
 use busbar_ocpp::v16 as wire;

@@ -1,4 +1,5 @@
-//! Owns how 2.0.1's samples are read: a signed value names its method and key.
+//! Owns how 2.0.1's samples are read: a signed value names its method and key. Must never guess at
+//! a value that it cannot read.
 
 crate::v2x::metering!(v201);
 

@@ -1,4 +1,4 @@
-//! Owns what 2.0.1's answers say.
+//! Owns what 2.0.1's answers say. Must never decide what is answered.
 
 crate::v2x::outbound!(v201);
 

@@ -1,4 +1,4 @@
-//! Owns what 2.1's answers say.
+//! Owns what 2.1's answers say. Must never decide what is answered.
 
 use busbar_ocpp::values::List;
 

@@ -1,4 +1,5 @@
 //! Owns how samples of 2.x are read: numbers, with a multiplier, and signed values beside them.
+//! Must never guess at a value that it cannot read.
 
 /// `readings` of a version. Beside it stands `signed(&Sample, &SignedMeterValueType)`.
 macro_rules! metering {

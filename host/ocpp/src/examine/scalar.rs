@@ -1,7 +1,7 @@
 //! The slow pass over scalars.
 //!
-//! Owns the rules of texts, dates, enumerations and numbers. Must hold the same rules as the
-//! types in `values`.
+//! Owns the rules of texts, dates, enumerations and numbers. Must hold the same rules as the types
+//! in `values`. Must never mend a value.
 
 use super::{Decimal, Integer, Reading};
 use super::{Dialect, Kind, Rule, TOLERATED_GROWTH, Walk, Walked, values};

@@ -47,7 +47,8 @@ fn custom_data_and_surplus_properties_stay() {
 fn numbers_go_out_as_they_came() {
     for number in ["16.1", "1e2", "0.30", "1e308", "123456789012345678901234567890.5", "-0.0"] {
         let payload = format!(
-            r#"{{"evseId":1,"meterValue":[{{"timestamp":"2024-03-01T12:00:00.120Z","sampledValue":[{{"value":{number}}}]}}]}}"#
+            r#"{{"evseId":1,"meterValue":[{{"timestamp":"2024-03-01T12:00:00.120Z",
+                "sampledValue":[{{"value":{number}}}]}}]}}"#
         );
         let decoded = v201::Request::decode("MeterValues", &payload, Leniency::Strict).unwrap();
         let written = decoded.message.encode();

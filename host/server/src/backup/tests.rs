@@ -1,3 +1,5 @@
+//! Backups of a running host, and what a restore finds.
+
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! `busbar backup` and `busbar restore`.
+//! `busbar backup` and `busbar restore`. Must never write into a data folder that holds anything.
 
 use std::fs;
 use std::io::Write;

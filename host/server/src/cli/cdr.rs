@@ -1,5 +1,5 @@
 //! `busbar cdr`: lists, shows and proves CDRs, of a running host or of a stopped one's data
-//! folder.
+//! folder. Must never price by itself.
 
 mod stopped;
 

@@ -1,4 +1,5 @@
 //! `busbar check`: all that is wrong with a configuration, before the host is started with it.
+//! Must never open the data folder.
 
 use std::io::Write;
 

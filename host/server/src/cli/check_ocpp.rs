@@ -1,5 +1,6 @@
 //! The door `busbar check ocpp --stdio`: one payload a line in, one verdict a line out. A line
-//! that cannot be read is answered like any other, and the next one is read.
+//! that cannot be read is answered like any other, and the next one is read. Must never judge
+//! otherwise than a running host does.
 
 use std::io::{self, BufRead, Write};
 

@@ -1,4 +1,4 @@
-//! `busbar export`: what the host keeps, as JSON lines.
+//! `busbar export`: what the host keeps, as JSON lines. Must never export a secret.
 
 use std::io::{BufWriter, Write};
 use std::path::PathBuf;

@@ -1,4 +1,5 @@
-//! Owns how doors read and answer lines: one answer for each line that is not blank, at once.
+//! Owns how doors read and answer lines: one answer for each line that is not blank, at once. Must
+//! never end at a line that makes no sense.
 
 use std::io::{self, BufRead, Read, Write};
 

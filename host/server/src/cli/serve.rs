@@ -1,4 +1,5 @@
-//! `busbar serve`: runs the host until it is told to stop.
+//! `busbar serve`: runs the host until it is told to stop. Must never do what a host in another
+//! process could not.
 
 use std::path::PathBuf;
 

@@ -1,3 +1,5 @@
+//! The command line: what may be typed, and how it ends.
+
 use clap::{CommandFactory, Parser};
 
 use super::Cli;

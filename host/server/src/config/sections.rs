@@ -135,8 +135,8 @@ fn ocpp(section: &Section<'_>) -> Ocpp {
         section.problems.add(
             &section.place("bind"),
             format!(
-                "ocpp.bind: {} is beyond loopback without TLS: set [ocpp.tls] with cert and key, or \
-                 ocpp.allow_plaintext = true where something else protects the way",
+                "ocpp.bind: {} is beyond loopback without TLS: set [ocpp.tls] with cert and key, \
+                 or ocpp.allow_plaintext = true where something else protects the way",
                 ocpp.bind
             ),
         );

@@ -1,3 +1,5 @@
+//! Configurations, right and wrong.
+
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 

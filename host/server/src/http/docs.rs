@@ -1,5 +1,5 @@
 //! Owns the page at `/api/docs`: the OpenAPI document for people, made on the server, without a
-//! script and without anything from elsewhere.
+//! script and without anything from elsewhere. Must never say what the document does not.
 
 use std::fmt::Write;
 

@@ -1,4 +1,5 @@
-//! Owns what machines ask about the node: is it alive, may it get traffic, its metrics.
+//! Owns what machines ask about the node: is it alive, may it get traffic, its metrics. Must never
+//! wait for the core.
 
 use std::sync::Arc;
 

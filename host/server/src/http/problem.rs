@@ -70,35 +70,45 @@ kinds! {
     /// The command never left.
     CommandExpired = "command-expired", CONFLICT, "The command expired before it was sent";
     /// `If-Match` or `If-None-Match` does not hold.
-    PreconditionFailed = "precondition-failed", PRECONDITION_FAILED, "The resource is at another version";
+    PreconditionFailed = "precondition-failed", PRECONDITION_FAILED,
+        "The resource is at another version";
     /// The body is larger than this resource takes.
     TooLarge = "too-large", PAYLOAD_TOO_LARGE, "The body is too large";
     /// The body is not JSON by its own words.
-    UnsupportedMediaType = "unsupported-media-type", UNSUPPORTED_MEDIA_TYPE, "The body has to be application/json";
+    UnsupportedMediaType = "unsupported-media-type", UNSUPPORTED_MEDIA_TYPE,
+        "The body has to be application/json";
     /// The host is not served here.
     WrongHost = "wrong-host", MISDIRECTED_REQUEST, "This host name is not served here";
     /// The body is JSON and makes no sense.
-    InvalidBody = "invalid-body", UNPROCESSABLE_ENTITY, "The body has an unknown, missing or wrong field";
+    InvalidBody = "invalid-body", UNPROCESSABLE_ENTITY,
+        "The body has an unknown, missing or wrong field";
     /// A command's payload breaks the schema of the station's version.
-    InvalidPayload = "invalid-payload", UNPROCESSABLE_ENTITY, "The payload breaks the schema of the station's version";
+    InvalidPayload = "invalid-payload", UNPROCESSABLE_ENTITY,
+        "The payload breaks the schema of the station's version";
     /// A tariff that its plugin cannot prepare.
-    InvalidTariff = "invalid-tariff", UNPROCESSABLE_ENTITY, "The plugin cannot use this configuration";
+    InvalidTariff = "invalid-tariff", UNPROCESSABLE_ENTITY,
+        "The plugin cannot use this configuration";
     /// A component that this host cannot run.
-    InvalidPlugin = "invalid-plugin", UNPROCESSABLE_ENTITY, "This is not a plugin that can run here";
+    InvalidPlugin = "invalid-plugin", UNPROCESSABLE_ENTITY,
+        "This is not a plugin that can run here";
     /// Too many wrong tokens.
-    TooManyAttempts = "too-many-attempts", TOO_MANY_REQUESTS, "Too many wrong tokens came from this address";
+    TooManyAttempts = "too-many-attempts", TOO_MANY_REQUESTS,
+        "Too many wrong tokens came from this address";
     /// Something is broken inside.
-    Internal = "internal", INTERNAL_SERVER_ERROR, "Something is broken inside; the log has the request's id";
+    Internal = "internal", INTERNAL_SERVER_ERROR,
+        "Something is broken inside; the log has the request's id";
     /// The station answered with an error.
     StationRefused = "station-refused", BAD_GATEWAY, "The station answered with an error";
     /// The connection was lost while the command was under way.
-    OutcomeUnknown = "outcome-unknown", BAD_GATEWAY, "The connection was lost: the command may have been carried out";
+    OutcomeUnknown = "outcome-unknown", BAD_GATEWAY,
+        "The connection was lost: the command may have been carried out";
     /// The node takes no requests at the moment.
     Unavailable = "unavailable", SERVICE_UNAVAILABLE, "The node takes no requests at the moment";
     /// The station did not answer in time.
     StationTimeout = "station-timeout", GATEWAY_TIMEOUT, "The station did not answer in time";
     /// The core did not answer in time.
-    Overloaded = "overloaded", GATEWAY_TIMEOUT, "The node did not answer in time; it may still be done";
+    Overloaded = "overloaded", GATEWAY_TIMEOUT,
+        "The node did not answer in time; it may still be done";
 }
 
 impl Kind {

@@ -1,6 +1,6 @@
 //! Owns the page at `/`: where the node stands, honest and small, without a script. Until the
 //! console exists it is the whole of it. Who comes from elsewhere sees that the node runs and no
-//! more: there is no log-in for pages yet.
+//! more: there is no log-in for pages yet. Must never tell a stranger more than that.
 
 use std::fmt::Write;
 use std::sync::Arc;

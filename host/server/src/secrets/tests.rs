@@ -1,3 +1,5 @@
+//! Keys, digests and tokens, and the files that they are in.
+
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 

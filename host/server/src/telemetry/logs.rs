@@ -1,4 +1,5 @@
-//! Owns log lines: one event, one line, whatever a peer put into it.
+//! Owns log lines: one event, one line, whatever a peer put into it. Must never let a peer write a
+//! line of its own.
 
 use std::io::{self, Write};
 use std::str::FromStr;
@@ -77,7 +78,7 @@ pub(super) fn clean(line: &str) -> String {
             }
             break;
         }
-        let turns = matches!(c, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}' | '\u{2028}' | '\u{2029}');
+        let turns = matches!(c, '\u{2028}'..='\u{202E}' | '\u{2066}'..='\u{2069}');
         if c.is_control() || turns {
             cleaned.push_str(&format!("\\u{:04x}", c as u32));
         } else {

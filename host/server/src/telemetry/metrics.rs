@@ -1,5 +1,5 @@
 //! Owns the metrics: a closed set of families with closed labels. No label names a station, a
-//! token or anything else that a peer can choose.
+//! token or anything else that a peer can choose. Must never grow with the number of peers.
 
 use std::sync::Arc;
 use std::time::Duration;

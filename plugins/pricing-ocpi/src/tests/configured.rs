@@ -31,6 +31,10 @@ fn what_is_wrong_in_a_tariff_is_said_with_its_place() {
     ] {
         assert_eq!(refused(&tariff(&element(&[("ENERGY", "1", 1)], ""), more)).0, at, "{more}");
     }
+}
+
+#[test]
+fn what_is_wrong_in_a_restriction_is_said_with_its_place() {
     for (restrictions, at) in [
         (r#""start_time": "24:00""#, "start_time"),
         (r#""start_time": "9:00""#, "start_time"),

@@ -1,4 +1,4 @@
-//! Owns CDRs of a host that does not run: its store, opened to read.
+//! Owns CDRs of a host that does not run: its store, opened to read. Must never change it.
 
 use std::collections::BTreeMap;
 use std::path::Path;

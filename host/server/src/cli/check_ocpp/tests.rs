@@ -1,3 +1,5 @@
+//! The door for payloads, line by line.
+
 use busbar_ocpp::Leniency;
 use serde_json::Value;
 

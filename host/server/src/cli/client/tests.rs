@@ -1,3 +1,5 @@
+//! The command line as a client of a host.
+
 use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::thread;

@@ -1,3 +1,5 @@
+//! The values of a configuration, as texts.
+
 use std::time::Duration;
 
 use super::{Cidr, duration, size};

@@ -1,5 +1,6 @@
 //! `backups`: copies the running host into a folder of its data folder. Where a backup stands is
-//! the host's choice, so that nobody writes elsewhere over the API.
+//! the host's choice, so that nobody writes elsewhere over the API. Must never take a path from a
+//! client.
 
 use std::sync::Arc;
 

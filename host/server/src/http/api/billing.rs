@@ -1,5 +1,5 @@
-//! How quotes, bills and what looks wrong about them look on the API: shared by sessions and
-//! CDRs.
+//! How quotes, bills and what looks wrong about them look on the API: shared by sessions and CDRs.
+//! Must never show a stored form as it is.
 
 use busbar_charging::fact::transaction::{
     Finding as StoredFinding, HeldFor, Proposal as Stored, Quote as Pinned,

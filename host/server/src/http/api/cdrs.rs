@@ -1,4 +1,4 @@
-//! `cdrs`: sealed bills, with everything that made them.
+//! `cdrs`: sealed bills, with everything that made them. Must never change one.
 
 use std::sync::Arc;
 

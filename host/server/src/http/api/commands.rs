@@ -1,5 +1,6 @@
 //! `stations/{id}/commands/{Action}`: any request that the host may send to a station, checked
 //! against the schema of the station's version, sent, and answered with the station's own words.
+//! Must never send what the schema refuses.
 
 use std::sync::Arc;
 use std::time::Duration;

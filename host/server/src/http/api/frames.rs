@@ -1,4 +1,4 @@
-//! `stations/{id}/frames`: what stood on the wire, newest first.
+//! `stations/{id}/frames`: what stood on the wire, newest first. Must never show a secret.
 
 use std::sync::Arc;
 

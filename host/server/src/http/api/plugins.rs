@@ -1,5 +1,5 @@
 //! `plugins`: what may price. A component is checked, compiled and kept before the core hears of
-//! it.
+//! it. Must never let the core hear of bytes that are not kept.
 
 use std::sync::Arc;
 

@@ -1,4 +1,5 @@
 //! `sessions`: transactions seen as sales, and what an operator does about those that are held.
+//! Must never price or bill by itself.
 
 use std::sync::Arc;
 

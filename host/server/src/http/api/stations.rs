@@ -1,4 +1,4 @@
-//! `stations`: who may connect, and how they are.
+//! `stations`: who may connect, and how they are. Must never show a password again.
 
 use std::sync::Arc;
 

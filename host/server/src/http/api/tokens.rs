@@ -1,4 +1,4 @@
-//! `tokens`: who may charge.
+//! `tokens`: who may charge. Must never answer for the core whether a token may charge.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! `transactions`: what stations reported, message by message.
+//! `transactions`: what stations reported, message by message. Must never change them.
 
 use std::sync::Arc;
 

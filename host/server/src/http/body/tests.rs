@@ -1,3 +1,5 @@
+//! Bodies, queries and paths, right and wrong.
+
 use std::time::Duration;
 
 use axum::body::Body;

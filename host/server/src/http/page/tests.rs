@@ -1,3 +1,5 @@
+//! Pages and their cursors.
+
 use busbar_charging::subject::Table;
 
 use super::{Listing, cursor, limit, to_cursor};

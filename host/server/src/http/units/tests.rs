@@ -1,3 +1,5 @@
+//! How quantities look on the API.
+
 use busbar_charging::units::{Energy, Timestamp};
 
 use super::{Time, Wh, to_decimal};

@@ -1,3 +1,5 @@
+//! Followers: in order, too slow, too late.
+
 use busbar_charging::fact::station::StationRemoved;
 use busbar_charging::fact::{Actor, Fact};
 use busbar_charging::subject::Subject;

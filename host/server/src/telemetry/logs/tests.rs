@@ -1,3 +1,5 @@
+//! Log lines that a peer tried to break.
+
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
 

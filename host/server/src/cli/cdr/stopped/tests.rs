@@ -1,3 +1,5 @@
+//! CDRs of a stopped host, read from its data folder.
+
 //! What a stopped host shows that its store has not written yet.
 
 use std::collections::BTreeMap;
