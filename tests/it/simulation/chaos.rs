@@ -8,6 +8,8 @@ use busbar_charging::fact::Fact;
 use busbar_charging::network::Network;
 use busbar_charging::site::Site;
 use busbar_charging::subject::Subject;
+use busbar_charging::units::Millis;
+use busbar_engine::Tuning;
 use busbar_engine::store::Restored;
 
 use super::host::Life;
@@ -32,6 +34,11 @@ impl World {
                 }
             }
             Chaos::Again { station } => self.say_again(*station),
+            Chaos::Clock { by } => {
+                self.skew += by;
+                self.was_skewed = true;
+                self.drain();
+            }
             Chaos::WriteBehind(batches) => self.disk.write_behind(*batches),
         }
     }
@@ -82,7 +89,14 @@ impl World {
         self.oracle.check_kept(self.disk.facts().map(|(_, _, fact)| fact));
         self.check_restored(&restored);
         self.lives += 1;
-        self.life = Some(Life::new(self.lives, self.seed, restored, self.now));
+        let tuning = Tuning {
+            pace: Millis(self.rng.between(0, 20)),
+            full_batch: self.rng.between(1, 200) as usize,
+            log_window: self.rng.between(1, 300) as u64,
+            snapshots_per_batch: self.rng.between(1, 8) as usize,
+        };
+        let now = self.clock().0;
+        self.life = Some(Life::new(self.lives, self.seed, tuning, restored, now));
         self.drain();
     }
 

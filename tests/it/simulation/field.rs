@@ -169,6 +169,7 @@ impl World {
                 }
             }
             None if text.starts_with(&format!("[3,\"{OWN}\"")) => return,
+            None if !self.calm && self.rng.chance(self.faults.doubled) => copies = 2,
             None => {}
         }
         for _ in 0..copies {
@@ -197,7 +198,7 @@ impl World {
         }
         let spans = [10 * SECOND, 4 * MINUTE, 20 * MINUTE, 2 * HOUR + 10 * MINUTE];
         let span = *self.rng.pick(&spans).expect("there are spans");
-        let at = self.now + self.rng.between(1, span);
+        let at = self.now + self.rng.between(span / 2, span);
         let (action, payload) = (action.to_owned(), payload.to_string());
         self.late.push(Late { station: index, action, payload, answered: false });
         self.later(at, Happening::Late(self.late.len() - 1));

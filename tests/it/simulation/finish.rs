@@ -4,7 +4,8 @@
 
 use std::sync::Arc;
 
-use busbar_charging::fact::station::AuthorizationStatus;
+use busbar_charging::fact::command::CommandOutcome;
+use busbar_charging::fact::station::{AuthorizationStatus, Registration};
 use busbar_charging::fact::transaction::{Finding, HeldFor};
 use busbar_charging::ids::SessionId;
 use busbar_charging::input::Request;
@@ -49,14 +50,66 @@ pub(super) fn run(world: &mut World) -> Tally {
     }
     reprice(world);
     // A charge of which nothing more is heard is held after three days.
+    world.until(end + 78 * HOUR);
+    check_quiet(world);
+    check_same(world);
+    let tally = check_charges(world);
+    let resolved = resolve(world);
+    for station in 0..world.stations.len() {
+        world.say_again(station);
+    }
     world.until(end + 80 * HOUR);
     check_quiet(world);
     check_same(world);
-    check_charges(world)
+    check_resolved(world, &resolved);
+    world.crash(1);
+    world.until(end + 81 * HOUR);
+    check_quiet(world);
+    check_same(world);
+    check_resolved(world, &resolved);
+    tally
+}
+
+/// An operator accepts what is proposed of one half of the held sessions, and gives the others up.
+fn resolve(world: &mut World) -> Vec<(row::Session, bool)> {
+    let held = sessions(world).into_iter().filter(|s| s.state == SessionState::Held);
+    let mut resolved = Vec::new();
+    for session in held.collect::<Vec<_>>() {
+        let accept = session.proposal.is_some() && world.rng.chance(500);
+        let request = Request::Resolve {
+            station: session.station.clone(),
+            transaction: session.transaction.clone(),
+            accept,
+            reason: "looked at".into(),
+        };
+        world.ask(subject(session.station.as_str()), request);
+        resolved.push((session, accept));
+    }
+    resolved
+}
+
+/// What an operator decided stands, whatever a station repeats.
+fn check_resolved(world: &World, resolved: &[(row::Session, bool)]) {
+    for (before, accepted) in resolved {
+        let row = world.disk.rows.get(&Key::session(before.session)).expect("a session's row");
+        let after = row::Session::from_row(row).expect("a session's row");
+        let sums = &world.oracle.sessions[&before.session];
+        if *accepted {
+            let proposed = before.proposal.as_ref().expect("it was accepted").totals.payable;
+            assert_eq!(after.state, SessionState::Billed, "{before:?}\n{after:?}");
+            assert_eq!(sums.payable, proposed.amount, "{before:?}\n{after:?}");
+        } else {
+            assert_eq!(after.state, SessionState::Void, "{before:?}\n{after:?}");
+            assert!(sums.standing.is_none(), "{before:?}\n{after:?}");
+        }
+    }
+    let live = world.disk.rows.keys().find(|key| key.table == Table::Live);
+    assert_eq!(live, None, "a session is live at the end");
 }
 
 fn everybody_leaves(world: &mut World) {
     for station in 0..world.stations.len() {
+        world.register(station, Registration::Accepted);
         let evses = world.stations[station].sim.spec().evses.len() as u16;
         for evse in 1..=evses {
             world.station_input(station, Input::Act(Act::Mend { evse }));
@@ -113,7 +166,10 @@ fn check_quiet(world: &World) {
     }
     world.check_answers();
     for (command, state) in &world.oracle.commands {
-        assert!(state.ended.is_some(), "command {command} never ends");
+        let ended = state.ended.as_ref();
+        assert!(ended.is_some(), "command {command} never ends");
+        let answered = matches!(ended, Some(CommandOutcome::Answered { .. }));
+        assert!(!answered || state.on_wire == 1, "command {command} was answered and not sent");
     }
 }
 
@@ -159,7 +215,10 @@ fn check_charges(world: &World) -> Tally {
             state => panic!("session {} is {state:?} at the end: {session:?}", session.session),
         }
     }
+    let in_order =
+        world.late.is_empty() && !world.stations.iter().any(|cp| cp.sim.spec().faults.end_first);
     tally.credits = world.oracle.sessions.values().map(|sums| sums.credits).sum();
+    assert!(!in_order || tally.credits == 0, "a CDR was made anew though nothing came late");
     tally
 }
 
@@ -195,9 +254,13 @@ fn check_charge(world: &World, charge: &Charge) {
     let start = Timestamp(charge.start);
     let pinned = world.oracle.network.tariff_version(&TARIFF.into(), standing.quote.version);
     let tariff: &Arc<_> = pinned.expect("the tariff that was quoted");
-    if spec.faults.clock_offset_ms <= 0 {
+    if spec.faults.clock_offset_ms <= 0 && !world.was_skewed {
         let in_force = world.oracle.network.tariff_at(None, start).expect("a tariff in force");
         assert_eq!(tariff.version, in_force.version, "another tariff: {session:?}\n{charge:?}");
+    }
+    if let Some(cost) = charge.cost.filter(|_| world.late.is_empty() && !spec.faults.end_first) {
+        let payable = sums.payable.0;
+        assert_eq!(cost, payable, "the driver was told another cost: {session:?}\n{charge:?}");
     }
     let truth = world.pricer.truth(tariff, &charge.metered(spec));
     assert_eq!(

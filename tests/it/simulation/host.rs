@@ -62,8 +62,13 @@ pub(super) fn dialect(version: Version) -> Dialect {
 }
 
 impl Life {
-    pub(super) fn new(number: u64, seed: u64, restored: Restored, now: i64) -> Self {
-        let tuning = Tuning { log_window: 150, snapshots_per_batch: 2, ..Tuning::default() };
+    pub(super) fn new(
+        number: u64,
+        seed: u64,
+        tuning: Tuning,
+        restored: Restored,
+        now: i64,
+    ) -> Self {
         let seed = (u128::from(seed) << 64) | u128::from(number);
         let policy = Policy::default();
         let engine = Engine::new(seed, number, policy, tuning, restored, Timestamp(now));
@@ -99,22 +104,24 @@ impl Life {
 impl World {
     /// Gives the engine an event, and does what it wants.
     pub(super) fn tell(&mut self, event: Event) {
+        let now = self.clock();
         let Some(life) = &mut self.life else { return };
         let before = life.engine.counters();
-        life.engine.handle(event, Timestamp(self.now));
+        life.engine.handle(event, now);
         life.count(&before);
         self.drain();
     }
 
     /// Does what the engine wants.
     pub(super) fn drain(&mut self) {
+        let now = self.clock();
         loop {
             let Some(life) = &mut self.life else { return };
             let before = life.engine.counters();
-            let output = life.engine.poll(Timestamp(self.now));
+            let output = life.engine.poll(now);
             life.count(&before);
             let Some(output) = output else {
-                life.next_poll = life.engine.deadline().map(|at| at.0.max(self.now + 1));
+                life.next_poll = life.engine.deadline().map(|at| at.0.max(now.0 + 1));
                 return;
             };
             self.output(output);
@@ -243,7 +250,7 @@ impl World {
             | Action::Abandon { generation, .. }
             | Action::Close { generation, .. } => *generation,
         };
-        let now = Timestamp(self.now);
+        let now = self.clock();
         let Some(life) = &mut self.life else { return };
         let taken = match life.links.get_mut(&generation) {
             Some(open) => open.link.act(action, now),
@@ -267,6 +274,7 @@ impl World {
 
     /// A connection has reached the host.
     pub(super) fn accepted(&mut self, conn: u64) -> bool {
+        let now = self.clock();
         let Some(life) = &mut self.life else { return false };
         let station = self.net.conns[&conn].station;
         let spec = self.stations[station].sim.spec();
@@ -279,7 +287,7 @@ impl World {
                 .and_then(|site| site.booted(&id)),
             ..LinkConfig::new(id, dialect(spec.version), life.number, conn)
         };
-        let link = Link::new(config, Timestamp(self.now));
+        let link = Link::new(config, now);
         life.links.insert(conn, Open { link, station, asked: BTreeMap::new() });
         if let Some(conn) = self.net.conns.get_mut(&conn) {
             conn.host_open = true;
@@ -294,7 +302,7 @@ impl World {
     /// A frame has reached the host.
     pub(super) fn host_receives(&mut self, conn: u64, text: &str) {
         let arrives = self.net.arrives(conn, Way::Up);
-        let now = Timestamp(self.now);
+        let now = self.clock();
         let life = self.life.as_mut().filter(|_| arrives);
         let Some(open) = life.and_then(|life| life.links.get_mut(&conn)) else { return };
         if let Some((id, action, payload)) = call_of(text) {
@@ -306,7 +314,7 @@ impl World {
 
     /// The host learns that a connection is gone.
     pub(super) fn host_loses(&mut self, conn: u64) {
-        let now = Timestamp(self.now);
+        let now = self.clock();
         if let Some(conn) = self.net.conns.get_mut(&conn) {
             conn.host_open = false;
         }
@@ -321,7 +329,7 @@ impl World {
 
     /// Does what a connection wants.
     pub(super) fn pump(&mut self, conn: u64) {
-        let now = Timestamp(self.now);
+        let now = self.clock();
         let mut over = false;
         loop {
             let Some(life) = &mut self.life else { return };
@@ -377,6 +385,10 @@ impl World {
         if let Some(claim) = claims::of_call(spec.version, &spec.identity, &action, &payload) {
             self.oracle.claim(&claim, (conn, id));
         }
+        if payload["eventType"] == "Ended" && frame[2]["totalCost"].is_number() {
+            let cost = frame[2]["totalCost"].to_string();
+            self.truth.costs(station, &payload, &cost);
+        }
         if action == "StartTransaction" {
             let name = spec.identity.clone();
             let number = frame[2]["transactionId"].to_string();
@@ -390,7 +402,7 @@ impl World {
 
     /// Time has passed for links and engine.
     pub(super) fn host_ticks(&mut self) {
-        let now = Timestamp(self.now);
+        let now = self.clock();
         let Some(life) = &mut self.life else { return };
         let due = |open: &Open| open.link.deadline().is_some_and(|at| at <= now);
         let late: Vec<u64> =
@@ -410,7 +422,7 @@ impl World {
     pub(super) fn host_deadline(&self) -> Option<i64> {
         let life = self.life.as_ref()?;
         let links = life.links.values().filter_map(|open| open.link.deadline()).map(|at| at.0);
-        links.chain(life.next_poll).min()
+        links.chain(life.next_poll).min().map(|at| at - self.skew)
     }
 }
 

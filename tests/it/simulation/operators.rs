@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use busbar_charging::action::Reply;
 use busbar_charging::fact::command::Priority;
 use busbar_charging::fact::network::TokenPut;
-use busbar_charging::fact::station::AuthorizationStatus;
+use busbar_charging::fact::station::{AuthorizationStatus, Registration, StationRegistered};
 use busbar_charging::fact::{Actor, Call};
 use busbar_charging::ids::{IdToken, TokenKind};
 use busbar_charging::input::{Input, Precondition, Request};
@@ -65,6 +65,23 @@ impl World {
         self.ask(Subject::Network, Request::PutToken(Box::new(put), Precondition::None));
     }
 
+    pub(super) fn register(&mut self, station: usize, registration: Registration) {
+        let name = self.stations[station].sim.spec().identity.clone();
+        let registered = StationRegistered {
+            at: Timestamp(0),
+            actor: Actor::Clock,
+            station: name.as_str().into(),
+            password_hash: None,
+            unauthenticated: true,
+            registration,
+            strict: false,
+            tariff: None,
+            version: 0,
+        };
+        let request = Request::RegisterStation(Box::new(registered), Precondition::None);
+        self.ask(subject(&name), request);
+    }
+
     /// Asks something, if there is a process to ask.
     pub(super) fn ask(&mut self, subject: Subject, request: Request) {
         let Some(life) = &self.life else { return };
@@ -99,6 +116,7 @@ impl World {
                 let put = Box::new(self.pricer.tariff(*number));
                 self.ask(Subject::Network, Request::PutTariff(put, Precondition::None));
             }
+            Order::Register { station, registration } => self.register(*station, *registration),
             Order::Block { token, blocked } => self.put_token(*token, *blocked),
             Order::RemoteStart { station, evse, token: who } => {
                 let id = token(*who).id;
@@ -148,6 +166,7 @@ impl World {
         let name = self.stations[station].sim.spec().identity.clone();
         let until = Timestamp(self.now + self.rng.between(1, 90) * SECOND);
         let key = self.rng.chance(300).then(|| format!("key-{}", self.now));
+        // A client repeats itself, and after a failure it does so later.
         let times = if key.is_some() { 2 } else { 1 };
         for _ in 0..times {
             let request = Request::Command {

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use busbar_charging::action::{Action, Done, Reply};
 use busbar_charging::fact::Fact;
 use busbar_charging::fact::command::CommandOutcome;
-use busbar_charging::fact::metering::{ReadingValue, ReportKind};
+use busbar_charging::fact::metering::{ReadingValue, ReportKey, ReportKind};
 use busbar_charging::fact::station::AuthorizationStatus;
 use busbar_charging::fact::transaction::{CdrKind, CdrSealed};
 use busbar_charging::ids::{CdrId, CommandId, SessionId};
@@ -30,6 +30,8 @@ pub(super) struct Oracle {
     heads: BTreeMap<u8, u64>,
     kept: BTreeMap<String, u64>,
     claimed: BTreeMap<String, u64>,
+    /// Messages by station and transaction.
+    told: BTreeSet<(String, String, ReportKey)>,
     /// Calls that were answered: a repeat promises nothing more.
     promised: BTreeSet<(u64, String)>,
     /// The start's content by station and issued id (1.6).
@@ -39,6 +41,8 @@ pub(super) struct Oracle {
     pub(super) sessions: BTreeMap<SessionId, Sums>,
     cdrs: BTreeSet<CdrId>,
     pub(super) commands: BTreeMap<CommandId, Command>,
+    /// Idempotency keys by station.
+    keys: BTreeSet<(String, String)>,
 }
 
 /// What makes a start of 1.6 another one.
@@ -93,6 +97,9 @@ impl Oracle {
     fn look(&mut self, fact: &Fact) {
         match fact {
             Fact::TransactionReported(told) => {
+                let (station, id) = (told.station.to_string(), told.transaction.to_string());
+                let once = self.told.insert((station, id, told.report.key()));
+                assert!(once, "a message is recorded twice: {told:?}");
                 let sums = self.sessions.entry(told.session).or_default();
                 sums.station = told.station.to_string();
                 sums.transaction = told.transaction.to_string();
@@ -114,6 +121,10 @@ impl Oracle {
             }
             Fact::CdrSealed(sealed) => self.sealed(sealed),
             Fact::CommandWanted(wanted) => {
+                if let Some(key) = &wanted.key {
+                    let once = self.keys.insert((wanted.station.to_string(), key.to_string()));
+                    assert!(once, "two commands of one idempotency key: {wanted:?}");
+                }
                 let before = self.commands.insert(wanted.command, Command::default());
                 assert!(before.is_none(), "a command was wanted twice: {wanted:?}");
             }

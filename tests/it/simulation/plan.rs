@@ -2,6 +2,7 @@
 //! them, who comes to charge, what operators ask, and what breaks when.
 //! Must never look at what happens while it runs.
 
+use busbar_charging::fact::station::Registration;
 use busbar_ocpp::Version;
 use busbar_sim::car::{Car, Supply};
 use busbar_sim::rng::Rng;
@@ -58,6 +59,11 @@ pub(super) enum Order {
     },
     /// A new version of the tariff, by a number that makes its prices.
     Tariff(u64),
+    /// A station is accepted, or not.
+    Register {
+        station: usize,
+        registration: Registration,
+    },
     /// A token is blocked, or let in again.
     Block {
         token: usize,
@@ -76,6 +82,8 @@ pub(super) enum Chaos {
     Ghost { station: usize },
     /// A station says again what it said before.
     Again { station: usize },
+    /// The host's clock is set.
+    Clock { by: i64 },
     /// Rows reach the disk.
     WriteBehind(usize),
 }
@@ -103,7 +111,8 @@ pub(super) fn token(index: usize) -> Token {
 impl Plan {
     pub(super) fn new(seed: u64) -> Self {
         let mut rng = Rng::part(seed, "plan");
-        let stations = rng.between(1, 4) as usize;
+        let stations =
+            if rng.chance(900) { rng.between(1, 4) } else { rng.between(5, 12) } as usize;
         let specs: Vec<Spec> = (0..stations).map(|n| spec(seed, n, &mut rng)).collect();
         let end = START + rng.between(20, 75) * MINUTE;
         // Some seeds are calm, so that a fault is not always hidden behind another.
@@ -112,7 +121,7 @@ impl Plan {
         };
         let faults = Faults {
             doubled: sometimes(60),
-            postponed: sometimes(150),
+            postponed: sometimes(300),
             refused_commit: sometimes(4),
             slow_commit: sometimes(30),
             late_price: sometimes(200),
@@ -184,12 +193,14 @@ impl Plan {
     }
 
     fn orders(&mut self, rng: &mut Rng) {
-        for _ in 0..rng.below(20) {
+        let pending = if rng.chance(200) { 10 } else { 0 };
+        for _ in 0..rng.below(20) + pending {
             let at = rng.between(START + 10 * SECOND, self.end);
             let station = rng.below(self.specs.len() as u64) as usize;
             let evse = rng.between(1, self.specs[station].evses.len() as i64) as u16;
             let token = rng.below(TOKENS as u64) as usize;
-            let order = match rng.below(10) {
+            let order = match rng.below(10 + pending / 2) {
+                10.. => Order::Register { station, registration: registration(rng) },
                 0 => Order::RemoteStart { station, evse, token },
                 1 => Order::RemoteStop { station, evse },
                 2 => Order::Reset { station, hard: rng.chance(500) },
@@ -211,6 +222,17 @@ impl Plan {
             let away =
                 if rng.chance(800) { rng.between(1, 5_000) } else { rng.between(5, 900) * SECOND };
             self.push(at, Planned::Chaos(Chaos::Crash { away }));
+            // What makes it die may do so again at once.
+            for again in 0..if rng.chance(200) { rng.below(4) as i64 } else { 0 } {
+                let at = at + away + again * 40 + rng.between(0, 40);
+                self.push(at, Planned::Chaos(Chaos::Crash { away: 30 }));
+            }
+        }
+        // And when nobody charges any more: while the last messages come, and long after.
+        for _ in 0..rng.below(3) {
+            let span = if rng.chance(500) { 20 * MINUTE } else { 77 * HOUR };
+            let at = self.end + rng.between(0, span);
+            self.planned.push((at, Planned::Chaos(Chaos::Crash { away: rng.between(1, 5_000) })));
         }
         let often = rng.below(3);
         for _ in 0..rng.below(minutes * often + 1) {
@@ -223,11 +245,20 @@ impl Plan {
             };
             self.push(at, Planned::Chaos(chaos));
         }
+        for _ in 0..if rng.chance(200) { rng.below(8) } else { 0 } {
+            let at = rng.between(START + 10 * SECOND, self.end);
+            self.push(at, Planned::Chaos(Chaos::Clock { by: rng.between(-3_000, 3_000) }));
+        }
         for _ in 0..rng.below(minutes) {
             let at = rng.between(START, self.end);
             self.push(at, Planned::Chaos(Chaos::WriteBehind(rng.between(1, 200) as usize)));
         }
     }
+}
+
+fn registration(rng: &mut Rng) -> Registration {
+    let all = [Registration::Accepted, Registration::Pending, Registration::Rejected];
+    *rng.pick(&all).expect("there are some")
 }
 
 fn spec(seed: u64, number: usize, rng: &mut Rng) -> Spec {

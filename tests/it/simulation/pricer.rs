@@ -96,14 +96,14 @@ impl Pricer {
 
 fn ocpi(number: u64) -> String {
     let cents = 20 + number % 60;
-    let component = |kind: &str, price: f64, step: u32| json!({ "type": kind, "price": price, "vat": 19.0, "step_size": step });
-    let mut components = vec![
+    let component = |kind: &str, price: f64, step: u32| -> Value {
+        json!({ "type": kind, "price": price, "vat": 19.0, "step_size": step })
+    };
+    // No component counts time: what was charging time is not in the truth.
+    let components = vec![
         component("ENERGY", cents as f64 / 100.0, 1),
         component("FLAT", (number % 3) as f64 / 2.0, 1),
     ];
-    if number % 4 == 0 {
-        components.push(component("TIME", 1.2, 1));
-    }
     json!({
         "country_code": "DE", "party_id": "BBR", "id": TARIFF, "currency": "EUR",
         "elements": [{ "price_components": components }],

@@ -30,6 +30,8 @@ pub(super) struct Charge {
     end_mwh: i64,
     /// What its meter said in between, by the station's clock.
     curve: BTreeMap<i64, i64>,
+    /// What the driver was told that it costs, in millionths (2.x).
+    pub(super) cost: Option<i64>,
     /// The number that the server gave it (1.6).
     pub(super) number: Option<String>,
 }
@@ -110,6 +112,7 @@ impl Truth {
                     begin_mwh: plug.register_mwh,
                     end_mwh: plug.register_mwh,
                     curve: BTreeMap::new(),
+                    cost: None,
                     number: None,
                 });
             }
@@ -134,6 +137,15 @@ impl Truth {
         };
         if let Some(charge) = self.charges.iter_mut().find(it) {
             charge.number = Some(number.to_owned());
+        }
+    }
+
+    /// The answer to the end of a charge says what it costs (2.x).
+    pub(super) fn costs(&mut self, station: usize, payload: &Value, cost: &str) {
+        let tx = payload["transactionInfo"]["transactionId"].as_str();
+        let it = |charge: &&mut Charge| charge.station == station && Some(&*charge.tx) == tx;
+        if let Some(charge) = self.charges.iter_mut().find(it) {
+            charge.cost = Some(decimal(cost, 6));
         }
     }
 
@@ -171,7 +183,12 @@ fn mwh(sample: &Value) -> i64 {
     };
     let unit = sample["unit"].as_str().or(sample["unitOfMeasure"]["unit"].as_str());
     let decimals = if unit == Some("kWh") { 6 } else { 3 };
-    let (whole, fraction) = text.split_once('.').unwrap_or((&text, ""));
+    decimal(&text, decimals)
+}
+
+/// A decimal number in parts of so many decimals.
+fn decimal(text: &str, decimals: usize) -> i64 {
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
     let digits = format!("{whole}{fraction:0<decimals$}");
-    digits.parse().expect("a register")
+    digits.parse().expect("a decimal number")
 }

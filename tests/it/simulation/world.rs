@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use busbar_charging::action::Action;
 use busbar_charging::input::{Needs, Recalled};
+use busbar_charging::units::Timestamp;
 use busbar_engine::{BatchId, Event, RecallId};
 use busbar_sim::rng::Rng;
 
@@ -38,6 +39,7 @@ pub(super) enum Break {
 }
 
 /// What happens at a point in time.
+#[derive(Debug)]
 pub(super) enum Happening {
     Planned(Planned),
     /// For the engine of the life that sent it.
@@ -97,6 +99,10 @@ pub(super) struct World {
     /// Nothing breaks any more.
     pub(super) calm: bool,
     pub(super) steps: u64,
+    traced: bool,
+    /// How far the host's clock is ahead, and whether it ever was.
+    pub(super) skew: i64,
+    pub(super) was_skewed: bool,
     /// A break: the last command of each station.
     pub(super) repeated: BTreeMap<usize, String>,
 }
@@ -163,10 +169,26 @@ impl World {
             operators: Operators::default(),
             calm: true,
             steps: 0,
+            traced: std::env::var_os("BUSBAR_TRACE").is_some(),
+            skew: 0,
+            was_skewed: false,
             repeated: BTreeMap::new(),
         };
         world.start();
         world
+    }
+
+    /// What the host takes for now.
+    pub(super) fn clock(&self) -> Timestamp {
+        Timestamp(self.now + self.skew)
+    }
+
+    /// Says what happens, when somebody reads along: `BUSBAR_TRACE=1` with one seed.
+    pub(super) fn trace(&self, what: impl FnOnce() -> String) {
+        if self.traced {
+            let (minutes, rest) = ((self.now - START) / 60_000, (self.now - START) % 60_000);
+            println!("{minutes:>4}:{rest:05} {}", what());
+        }
     }
 
     /// Puts something into the queue, for this life of the process.
@@ -200,6 +222,10 @@ impl World {
 
     fn happen(&mut self, life: u64, what: Happening) {
         let lives = self.life.as_ref().is_some_and(|now| now.number == life);
+        self.trace(|| {
+            let gone = if lives { "" } else { " (of another life)" };
+            format!("{what:?}{gone}").chars().take(400).collect()
+        });
         match what {
             Happening::Planned(planned) => self.planned(planned),
             Happening::Engine(event) if lives => self.tell(*event),
