@@ -47,7 +47,7 @@ pub struct Row {
     pub p999_us: u64,
     /// All.
     pub max_us: u64,
-    /// CPU time of the host for each answered call, in microseconds.
+    /// CPU time of the host for each message that it was sent, in microseconds.
     pub host_cpu_us_per_message: Option<f64>,
     /// CPU of the host, in parts of one core.
     pub host_cores: Option<f64>,

@@ -65,9 +65,12 @@ impl Target {
         } else {
             format!("{authority}:{}", if secure { 443 } else { 80 })
         };
-        let mut addresses =
-            with_port.to_socket_addrs().map_err(|error| format!("{with_port}: {error}"))?;
-        let address = addresses.next().ok_or_else(|| format!("{with_port} has no address"))?;
+        let addresses = with_port.to_socket_addrs();
+        let addresses = addresses.map_err(|error| format!("{with_port}: {error}"))?;
+        let addresses: Vec<SocketAddr> = addresses.collect();
+        // Where a name has both, hosts that listen on one of them listen on this one.
+        let address = addresses.iter().find(|address| address.is_ipv4()).or(addresses.first());
+        let address = *address.ok_or_else(|| format!("{with_port} has no address"))?;
         let name = with_port.rsplit_once(':').map_or("", |(name, _)| name);
         let tls = if secure { Some(connector(name, root)?) } else { None };
         Ok(Self {
@@ -131,7 +134,9 @@ impl Target {
             SocketAddr::V4(_) => TcpSocket::new_v4()?,
             SocketAddr::V6(_) => TcpSocket::new_v6()?,
         };
-        if let Some(source) = self.source {
+        if let Some(source) =
+            self.source.filter(|source| source.is_ipv4() == self.address.is_ipv4())
+        {
             socket.set_reuseaddr(true)?;
             socket.bind(SocketAddr::new(source, 0))?;
         }
