@@ -1,11 +1,14 @@
 //! The end-to-end tests, one binary: each module is one kind of proof. Must never need a service,
 //! a port or a folder that it does not make itself.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails there, with its place")]
+
 mod commands;
 mod edges;
 mod facts;
 mod foreign;
 mod golden;
+mod growth;
 mod imports;
 mod killed;
 mod live;

@@ -5,7 +5,7 @@
 
 mod script;
 mod told;
-mod world;
+pub(crate) mod world;
 
 use std::path::{Path, PathBuf};
 

@@ -18,7 +18,10 @@ pub(crate) fn usual_tariff() -> Value {
 /// The usual tariff at another price per kWh.
 pub(crate) fn tariff_of(per_kwh: &str) -> Value {
     let price: Value = serde_json::from_str(per_kwh).unwrap();
-    let component = |kind: &str, price: &Value, step: u32| json!({ "type": kind, "price": price, "vat": 19.0, "step_size": step });
+    let component = |kind: &str, price: &Value, step: u32| {
+        let (vat, price) = (json!(19.0), price.clone());
+        json!({ "type": kind, "price": price, "vat": vat, "step_size": step })
+    };
     json!({
         "country_code": "DE", "party_id": "BBR", "id": "usual", "currency": "EUR",
         "elements": [{ "price_components": [

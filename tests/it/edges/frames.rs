@@ -55,7 +55,7 @@ fn frames_that_are_none_are_answered_and_the_connection_stays() {
         station.send(text).unwrap();
     }
     alive(&mut station);
-    witness.is_well(&host);
+    witness.stays_well(&host);
 }
 
 #[test]
@@ -77,7 +77,7 @@ fn frames_too_large_or_too_deep_are_answered_by_name() {
     let answer = station.read().unwrap();
     assert_eq!(answer[0], 4, "{answer}");
     alive(&mut station);
-    witness.is_well(&host);
+    witness.stays_well(&host);
 }
 
 #[test]
@@ -85,19 +85,19 @@ fn bytes_that_are_no_websocket_close_that_connection_alone() {
     let host = TestHost::start("");
     let witness = Witness::start(&host);
     let hostile: [&[u8]; 4] = [
-        b"\x81\x03abc",                                                      // not masked
-        b"\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff", // reserved bits, an unknown opcode
-        b"\x81\xff\x7f\xff\xff\xff\xff\xff\xff\xff\0\0\0\0",                 // longer than memory
-        b"\x81\x82\0\0\0\0\xc3\x28",                                         // not UTF-8
+        b"\x81\x03abc",                                              // not masked
+        b"\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff", // no such opcode
+        b"\x81\xff\x7f\xff\xff\xff\xff\xff\xff\xff\0\0\0\0",         // longer than memory
+        b"\x81\x82\0\0\0\0\xc3\x28",                                 // not UTF-8
     ];
     for bytes in hostile {
         let mut station = Station::connect(host.ocpp, "S1", "ocpp1.6");
         station.raw().write_all(bytes).unwrap();
-        assert!(station.is_closed(), "{bytes:?}");
+        assert!(station.sees_the_end(), "{bytes:?}");
     }
     let mut station = Station::connect(host.ocpp, "S1", "ocpp1.6");
     alive(&mut station);
-    witness.is_well(&host);
+    witness.stays_well(&host);
 }
 
 /// One of each kind of broken payload of a transaction: all of it is answered, nothing is lost.
@@ -123,7 +123,7 @@ fn a_damaged_message_costs_its_own_message_only() {
     station.stop(transaction, 5000, 20);
     let cdr = crate::support::until("a CDR", || host.api.all("/api/v1/cdrs?station=S1").pop());
     assert_eq!(cdr["energy_wh"], 5000);
-    witness.is_well(&host);
+    witness.stays_well(&host);
 }
 
 fn alive(station: &mut Station) {

@@ -41,7 +41,7 @@ fn paths_and_passwords_that_are_wrong_are_refused_alike() {
         let path = &path[..path.len().min(40)];
         assert_eq!(found, status, "{path} with {authorization:?}");
     }
-    witness.is_well(&host);
+    witness.stays_well(&host);
 }
 
 /// Point 1 to 4 of the pitfalls: what is chosen of what a station offers.
@@ -85,7 +85,7 @@ fn pitfall_001_002_003_the_first_version_that_both_speak_or_none() {
         assert!(!text.contains("sec-websocket-protocol"), "{offered:?}: {text}");
         assert!(text.len() > text.find("\r\n\r\n").unwrap() + 4, "a close frame: {text}");
     }
-    witness.is_well(&host);
+    witness.stays_well(&host);
 }
 
 #[test]
@@ -130,5 +130,5 @@ fn bytes_that_are_no_handshake_end_soon() {
         }
         assert!(!answer.starts_with(b"HTTP/1.1 101"), "it was let in");
     }
-    witness.is_well(&host);
+    witness.stays_well(&host);
 }

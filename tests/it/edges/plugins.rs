@@ -47,7 +47,7 @@ fn files_that_are_no_plugins_are_refused_in_words() {
     assert_eq!(answer.status, 422, "{}", answer.text());
     let installed = host.api.all("/api/v1/plugins");
     assert!(installed.iter().all(|plugin| plugin["name"] != "mine"), "{installed:?}");
-    witness.is_well(&host);
+    witness.stays_well(&host);
 }
 
 #[test]

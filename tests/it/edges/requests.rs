@@ -61,7 +61,7 @@ fn requests_that_make_no_sense_get_problem_details() {
     let deep = format!("{{\"configuration\":{}{}}}", "[".repeat(50_000), "]".repeat(50_000));
     let answer = send(&host, "PUT", "/api/v1/tariffs/t", json, &deep);
     assert!((400..500).contains(&answer.status), "{}", answer.text());
-    witness.is_well(&host);
+    witness.stays_well(&host);
 }
 
 #[test]
@@ -90,7 +90,7 @@ fn without_its_token_the_api_says_nothing() {
     );
     let answer = host.api.raw(rebound.as_bytes());
     assert!((400..500).contains(&answer.status), "{}", answer.head);
-    witness.is_well(&host);
+    witness.stays_well(&host);
 }
 
 #[test]
@@ -124,7 +124,7 @@ fn bytes_that_are_no_http_are_refused() {
             Err(error) => assert_ne!(error.kind(), std::io::ErrorKind::WouldBlock, "{shown:?}"),
         }
     }
-    witness.is_well(&host);
+    witness.stays_well(&host);
 }
 
 fn send(host: &TestHost, method: &str, path: &str, headers: &str, body: &str) -> Answer {

@@ -64,7 +64,8 @@ fn in_every_version(event: &Value) -> Option<Value> {
         "station.connected" => json!({ "type": kind }),
         "station.booted" | "token.presented" => json!({ "type": kind, "status": status }),
         "transaction.reported" if status != Some("updated") => {
-            json!({ "type": kind, "status": status, "evse_id": event["evse_id"].as_u64().or(Some(1)) })
+            let evse = event["evse_id"].as_u64().unwrap_or(1);
+            json!({ "type": kind, "status": status, "evse_id": evse })
         }
         "session.held" | "review.opened" => event.clone(),
         "cdr.sealed" => json!({ "type": kind, "cost": event["cost"] }),

@@ -91,34 +91,10 @@ impl World {
     }
 
     fn furnish(&mut self) {
-        let (plugin, actor) = (plugin(), Actor::User("test".into()));
-        let manifest = plugin.manifest();
-        let installed = PluginInstalled {
-            at: Timestamp(0),
-            actor: actor.clone(),
-            name: manifest.name.as_str().into(),
-            version: manifest.version.as_str().into(),
-            world: "pricing".into(),
-            hash: plugin.hash(),
-        };
-        self.ask(Subject::Network, Request::InstallPlugin(Box::new(installed)));
-        let (currency, text) = (Currency::parse("EUR").unwrap(), usual_tariff().to_string());
-        let prepared = plugin.prepare(&text, currency).unwrap();
-        let tariff = TariffPut {
-            at: Timestamp(0),
-            actor: actor.clone(),
-            tariff: "usual".into(),
-            version: 0,
-            valid_from: Timestamp(0),
-            currency,
-            plugin: "pricing-ocpi".into(),
-            plugin_hash: plugin.hash(),
-            configuration: text.as_str().into(),
-            configuration_hash: prepared.configuration,
-            prepared: prepared.tariff.clone(),
-            default: true,
-        };
-        self.ask(Subject::Network, Request::PutTariff(Box::new(tariff), Precondition::None));
+        for request in furnishing() {
+            self.ask(Subject::Network, request);
+        }
+        let actor = Actor::User("test".into());
         for (value, status) in TOKENS {
             let put = TokenPut {
                 at: Timestamp(0),
@@ -320,8 +296,42 @@ fn engine(incarnation: u64, restored: Restored, now: Timestamp) -> Engine {
     Engine::new(seed, incarnation, Policy::default(), Tuning::default(), restored, now)
 }
 
+/// What every host needs to price: the plugin and the usual tariff.
+pub(crate) fn furnishing() -> [Request; 2] {
+    let (plugin, actor) = (plugin(), Actor::User("test".into()));
+    let manifest = plugin.manifest();
+    let installed = PluginInstalled {
+        at: Timestamp(0),
+        actor: actor.clone(),
+        name: manifest.name.as_str().into(),
+        version: manifest.version.as_str().into(),
+        world: "pricing".into(),
+        hash: plugin.hash(),
+    };
+    let (currency, text) = (Currency::parse("EUR").unwrap(), usual_tariff().to_string());
+    let prepared = plugin.prepare(&text, currency).unwrap();
+    let tariff = TariffPut {
+        at: Timestamp(0),
+        actor,
+        tariff: "usual".into(),
+        version: 0,
+        valid_from: Timestamp(0),
+        currency,
+        plugin: "pricing-ocpi".into(),
+        plugin_hash: plugin.hash(),
+        configuration: text.as_str().into(),
+        configuration_hash: prepared.configuration,
+        prepared: prepared.tariff.clone(),
+        default: true,
+    };
+    [
+        Request::InstallPlugin(Box::new(installed)),
+        Request::PutTariff(Box::new(tariff), Precondition::None),
+    ]
+}
+
 /// The tariff engine that is in the binary.
-fn plugin() -> &'static Plugin {
+pub(crate) fn plugin() -> &'static Plugin {
     static PLUGIN: OnceLock<Arc<Plugin>> = OnceLock::new();
     PLUGIN.get_or_init(|| {
         let config = Config { cache_dir: None, cache_key: None, limits: Default::default() };

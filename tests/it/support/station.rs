@@ -110,7 +110,7 @@ impl Station {
     }
 
     /// Waits until the host has closed the connection.
-    pub(crate) fn is_closed(mut self) -> bool {
+    pub(crate) fn sees_the_end(mut self) -> bool {
         loop {
             match self.socket.read() {
                 Ok(_) => {}

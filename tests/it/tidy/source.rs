@@ -182,6 +182,6 @@ fn texts_and_comments_are_not_code() {
 
 #[test]
 fn functions_are_counted_from_their_name_to_their_last_brace() {
-    let code = "impl A {\n    fn a(&self) -> [u8; 3] {\n        if b {\n        }\n    }\n    fn c();\n}\n";
+    let code = "impl A {\nfn a(&self) -> [u8; 3] {\nif b {\n}\n}\nfn c();\n}\n";
     assert_eq!(functions(code), [("a".to_owned(), 2, 4)]);
 }
