@@ -29,7 +29,7 @@ impl Witness {
     }
 
     /// The charge ends and is billed, and the host is ready for more.
-    fn is_well(mut self, host: &TestHost) {
+    fn stays_well(mut self, host: &TestHost) {
         self.station.call("Heartbeat", &json!({}));
         self.station.stop(self.transaction, 6000, 10);
         let cdr = until("the bill of the witness", || host.api.all("/api/v1/cdrs").pop());

@@ -114,7 +114,7 @@ fn acknowledged(station: &mut Station, action: &str, payload: &Value) -> Option<
 
 /// Exactly one CDR, with every reading that was acknowledged.
 fn one_bill(api: &Api, transaction: i64, readings: i64) {
-    let of = |cdr: &Value| cdr["transaction_id"] == transaction.to_string();
+    let of = |cdr: &Value| cdr["transaction_id"].as_str() == Some(transaction.to_string().as_str());
     let cdrs = until("a CDR", || {
         let cdrs: Vec<_> = api.all("/api/v1/cdrs?station=S1").into_iter().filter(of).collect();
         (!cdrs.is_empty()).then_some(cdrs)

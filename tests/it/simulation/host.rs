@@ -261,13 +261,13 @@ impl World {
                 let returned = CommandReturned::Gone { may_have_left: false };
                 let input =
                     Input::Command { station: station.clone(), command: *command, returned };
-                self.into_engine(Subject::Station(station.clone()), input);
+                self.tell_engine(Subject::Station(station.clone()), input);
             }
             _ => self.pump(generation),
         }
     }
 
-    pub(super) fn into_engine(&mut self, subject: Subject, input: Input) {
+    pub(super) fn tell_engine(&mut self, subject: Subject, input: Input) {
         let at = self.channel(0);
         self.later(at, Happening::Engine(Box::new(Event::Input(subject, input))));
     }
@@ -340,7 +340,7 @@ impl World {
                 LinkOutput::Input(input) => {
                     let station = self.net.conns[&conn].station;
                     let subject = subject(&self.stations[station].sim.spec().identity);
-                    self.into_engine(subject, input);
+                    self.tell_engine(subject, input);
                 }
                 LinkOutput::Note(note) => check_note(&note),
                 LinkOutput::Close { reason, .. } => {

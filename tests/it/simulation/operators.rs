@@ -59,7 +59,7 @@ impl World {
             expires: None,
             master: false,
             // Some may charge at two places at once; the others are refused there.
-            concurrent: index % 3 != 0,
+            concurrent: !index.is_multiple_of(3),
             version: 0,
         };
         self.ask(Subject::Network, Request::PutToken(Box::new(put), Precondition::None));
