@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::host::call_of;
 use super::net::Way;
-use super::plan::{HOUR, MINUTE, SECOND};
+use super::plan::SECOND;
 use super::world::{Happening, World};
 
 /// Messages that a station remembers, to say them again.
@@ -196,9 +196,10 @@ impl World {
         if self.calm || action == "StartTransaction" || !self.rng.chance(self.faults.postponed) {
             return false;
         }
-        let spans = [10 * SECOND, 4 * MINUTE, 20 * MINUTE, 2 * HOUR + 10 * MINUTE];
-        let span = *self.rng.pick(&spans).expect("there are spans");
-        let at = self.now + self.rng.between(span / 2, span);
+        let spans = [10, 240, 1_200, 3_600, 7_800];
+        let spans = if self.faults.prompt { &spans[..2] } else { &spans[..] };
+        let span = *self.rng.pick(spans).expect("there are spans");
+        let at = self.now + self.rng.between(span / 2, span) * SECOND;
         let (action, payload) = (action.to_owned(), payload.to_string());
         self.late.push(Late { station: index, action, payload, answered: false });
         self.later(at, Happening::Late(self.late.len() - 1));

@@ -26,9 +26,11 @@ use super::world::{Tally, World};
 pub(super) fn run(world: &mut World) -> Tally {
     let end = world.now;
     world.calm = true;
+    world.prompt = world.faults.prompt;
     world.faults = Faults {
         doubled: 0,
         postponed: 0,
+        prompt: false,
         refused_commit: 0,
         slow_commit: 0,
         late_price: 0,
@@ -215,8 +217,8 @@ fn check_charges(world: &World) -> Tally {
             state => panic!("session {} is {state:?} at the end: {session:?}", session.session),
         }
     }
-    let in_order =
-        world.late.is_empty() && !world.stations.iter().any(|cp| cp.sim.spec().faults.end_first);
+    let ends_first = world.stations.iter().any(|cp| cp.sim.spec().faults.end_first);
+    let in_order = world.prompt || (world.late.is_empty() && !ends_first);
     tally.credits = world.oracle.sessions.values().map(|sums| sums.credits).sum();
     assert!(!in_order || tally.credits == 0, "a CDR was made anew though nothing came late");
     tally

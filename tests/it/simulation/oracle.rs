@@ -34,6 +34,7 @@ pub(super) struct Oracle {
     told: BTreeSet<(String, String, ReportKey)>,
     /// Calls that were answered: a repeat promises nothing more.
     promised: BTreeSet<(u64, String)>,
+    last_issued: BTreeMap<String, i64>,
     /// The start's content by station and issued id (1.6).
     issued: BTreeMap<(String, String), String>,
     /// Sessions by station, EVSE and start.
@@ -114,6 +115,7 @@ impl Oracle {
                             panic!("a start of 1.6 without its meter: {told:?}");
                         };
                         let content = content(place.1.into(), place.2, meter.0 / 1000);
+                        self.counted(&station, told.transaction.as_str());
                         self.issue(station, told.transaction.to_string(), content);
                     }
                     self.starts.entry(place).or_default().insert(told.session);
@@ -146,6 +148,14 @@ impl Oracle {
             }
             _ => {}
         }
+    }
+
+    /// Ids of 1.6 are a counter: one that goes back would come to an id that was there.
+    fn counted(&mut self, station: &str, id: &str) {
+        let id: i64 = id.parse().expect("ids of 1.6 are numbers");
+        let last = self.last_issued.entry(station.to_owned()).or_default();
+        assert!(id > *last && id < 1 << 31, "transaction id {id} after {last} at {station}");
+        *last = id;
     }
 
     /// An id of 1.6, in a fact or on the wire.

@@ -25,6 +25,8 @@ pub(super) struct Faults {
     pub(super) doubled: u16,
     /// A message about a transaction is kept back by the station and sent much later.
     pub(super) postponed: u16,
+    /// And all of them come within the time that a bill waits for them.
+    pub(super) prompt: bool,
     /// A commit is refused.
     pub(super) refused_commit: u16,
     /// A commit takes seconds.
@@ -122,6 +124,7 @@ impl Plan {
         let faults = Faults {
             doubled: sometimes(60),
             postponed: sometimes(300),
+            prompt: false,
             refused_commit: sometimes(4),
             slow_commit: sometimes(30),
             late_price: sometimes(200),
@@ -194,6 +197,8 @@ impl Plan {
 
     fn orders(&mut self, rng: &mut Rng) {
         let pending = if rng.chance(200) { 10 } else { 0 };
+        // A station that is not let in tells nothing in time.
+        self.faults.prompt = pending == 0 && rng.chance(500);
         for _ in 0..rng.below(20) + pending {
             let at = rng.between(START + 10 * SECOND, self.end);
             let station = rng.below(self.specs.len() as u64) as usize;

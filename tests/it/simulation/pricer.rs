@@ -116,7 +116,8 @@ fn ocpi(number: u64) -> String {
 /// session and per hour. What is zero or equal does not count, and is not cut for.
 fn native(number: u64) -> (String, PreparedTariff) {
     let micros = |part: u64| (100_000 + (number >> part) % 700_000) as i64;
-    let kind = number % 4;
+    // The last kind is the one that a message in between can change: half of all.
+    let kind = (number % 6).min(3);
     let per_hour = if kind == 1 { micros(3) } else { 0 };
     let threshold = if kind == 2 { 1_000_000 + (number % 4_000_000) as i64 } else { 0 };
     let odd = if kind == 3 { micros(5) } else { 0 };

@@ -100,6 +100,8 @@ pub(super) struct World {
     pub(super) calm: bool,
     pub(super) steps: u64,
     traced: bool,
+    /// All messages came within the time that a bill waits for them.
+    pub(super) prompt: bool,
     /// How far the host's clock is ahead, and whether it ever was.
     pub(super) skew: i64,
     pub(super) was_skewed: bool,
@@ -170,6 +172,7 @@ impl World {
             calm: true,
             steps: 0,
             traced: std::env::var_os("BUSBAR_TRACE").is_some(),
+            prompt: false,
             skew: 0,
             was_skewed: false,
             repeated: BTreeMap::new(),
