@@ -65,11 +65,24 @@ wrapping_rows! {
     Transaction { record: TransactionRecord }
     /// Which transaction a 1.6 start made.
     Start { transaction: TransactionId }
-    /// Which command an idempotency key made, and how it ended.
-    Idempotency { command: (CommandId, Option<CommandOutcome>) }
     /// An open session of a token: where it is.
     Live { at: (StationId, TransactionId) }
 }
+
+/// Which command an idempotency key made, and how it ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Idempotency {
+    /// The command.
+    pub command: CommandId,
+    /// Its action: the key means this request and no other.
+    pub action: Box<str>,
+    /// Its payload.
+    pub payload: Box<str>,
+    /// How it ended.
+    pub outcome: Option<CommandOutcome>,
+}
+
+impl RowBody for Idempotency {}
 
 /// A command and how it went.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -336,6 +336,16 @@ fn station_of(fact: &Fact) -> Option<&StationId> {
 /// transactions and the queue stay (OCPP.md rule 7).
 fn connect(now: Timestamp, station: &Station, connected: StationConnected) -> Outcome {
     let mut outcome = Outcome::default();
+    let live = station.connection.as_ref();
+    if live.is_some_and(|live| live.security_profile > connected.security_profile) {
+        // A lesser authenticated newcomer never displaces a live one (ATTACKS 3).
+        outcome.actions.push(Action::Close {
+            station: station.id.clone(),
+            generation: connected.generation,
+            reason: "a better authenticated connection of the same station is live".into(),
+        });
+        return outcome;
+    }
     if let Some(old) = &station.connection {
         command::end_sent(now, station, &mut outcome);
         outcome.actions.push(Action::Close {

@@ -94,13 +94,14 @@ impl Timestamp {
     }
 }
 
-/// RFC 3339 in UTC with milliseconds, as the API and the wire show it.
+/// RFC 3339 in UTC with milliseconds, as the API and the wire show it; beyond the calendar, its
+/// first or last instant.
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match jiff::Timestamp::from_millisecond(self.0) {
-            Ok(time) => write!(f, "{time:.3}"),
-            Err(_) => write!(f, "{} ms since 1970", self.0),
-        }
+        let (first, last) = (jiff::Timestamp::MIN, jiff::Timestamp::MAX);
+        let within = self.0.clamp(first.as_millisecond() + 1, last.as_millisecond());
+        let time = jiff::Timestamp::from_millisecond(within).unwrap_or(last);
+        write!(f, "{time:.3}")
     }
 }
 

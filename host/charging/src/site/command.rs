@@ -99,7 +99,8 @@ impl Site {
             return Outcome::default();
         };
         if let Some(key) = &key
-            && let Some(outcome) = self.same_key(context, now, &station, key, call.as_ref())
+            && let Some(outcome) =
+                self.same_key(context, now, &station, (key, &action, &payload), call.as_ref())
         {
             return outcome;
         }
@@ -135,11 +136,16 @@ impl Site {
         context: &Context<'_>,
         now: Timestamp,
         station: &StationId,
-        key: &str,
+        (key, action, payload): (&str, &str, &str),
         call: Option<&Call>,
     ) -> Option<Outcome> {
         let row = context.recalled.get(&Key::idempotency(station, key))?;
-        let (command, outcome) = row::Idempotency::from_row(row).ok()?.command;
+        let known = row::Idempotency::from_row(row).ok()?;
+        if (&*known.action, &*known.payload) != (action, payload) {
+            let why = "this Idempotency-Key was used for another request";
+            return Some(problem(call.cloned(), Problem::Conflict(why.into())));
+        }
+        let row::Idempotency { command, outcome, .. } = known;
         if let Some(outcome) = outcome {
             return Some(answer(call.cloned(), Done::Command { command, outcome }));
         }
@@ -236,13 +242,18 @@ impl Station {
             }
             _ => {}
         }
-        let Intent::RemoteStart { evse, .. } = intent else { return None };
-        let open = self.commands.values().filter(|command| command.ended.is_none());
+        let Intent::RemoteStart { evse, remote_start, .. } = intent else { return None };
+        // One that was accepted is under way until its transaction came, or did not in time.
         let same = |command: &Command| match &command.wanted.intent {
-            Intent::RemoteStart { evse: other, .. } => other == evse || other.is_none(),
+            Intent::RemoteStart { evse: other, remote_start: id, .. } => {
+                evse.is_none()
+                    || other.is_none()
+                    || other == evse
+                    || (id.is_some() && id == remote_start)
+            }
             _ => false,
         };
-        open.into_iter().any(same).then_some("a remote start is already under way there")
+        self.commands.values().any(same).then_some("a remote start is already under way there")
     }
 }
 

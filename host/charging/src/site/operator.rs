@@ -32,7 +32,7 @@ impl Site {
     ) -> Outcome {
         match request {
             Request::RegisterStation(registered, precondition) => {
-                self.register(asking, *registered, precondition)
+                self.register(context, asking, *registered, precondition)
             }
             Request::RemoveStation(station) => self.remove(asking, station),
             Request::Command { .. } => {
@@ -52,10 +52,15 @@ impl Site {
 
     fn register(
         &self,
+        context: &Context<'_>,
         asking: Asking,
         mut registered: StationRegistered,
         precondition: Precondition,
     ) -> Outcome {
+        let tariff = registered.tariff.as_ref();
+        if let Some(unknown) = tariff.filter(|id| context.network.newest_tariff(id).is_none()) {
+            return problem(asking.call, Problem::Invalid(format!("there is no tariff {unknown}")));
+        }
         let known = self.station(&registered.station).filter(|station| !station.removed);
         let version = known.and_then(|s| s.registered.as_ref()).map(|r| r.version);
         if let Some(refused) = unmet(version, precondition) {
@@ -127,15 +132,9 @@ fn reprice(
         }
         Some(quote) => Some(quote),
         None => {
-            let pinned = transaction.quote.as_ref();
-            let newest = match pinned {
-                Some(quote) => context.network.newest_tariff(&quote.tariff),
-                None => context.network.tariff_at(
-                    station.registered.as_ref().and_then(|r| r.tariff.as_ref()),
-                    asking.now,
-                ),
-            };
-            newest.map(|tariff| (&**tariff).into())
+            let own = station.registered.as_ref().and_then(|r| r.tariff.as_ref());
+            let now = || context.network.tariff_at(own, asking.now);
+            transaction.quote.clone().or_else(|| now().map(|tariff| (&**tariff).into()))
         }
     };
     let fact = RepriceAsked {

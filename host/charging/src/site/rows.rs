@@ -9,7 +9,7 @@ use super::station::Station;
 use super::transaction::Transaction;
 use crate::context::Policy;
 use crate::fact::Fact;
-use crate::fact::command::{CommandEnded, CommandWanted};
+use crate::fact::command::{CommandEnded, CommandOutcome, CommandWanted};
 use crate::fact::metering::ReportKind;
 use crate::fact::transaction::BillingRecord;
 use crate::ids::TransactionId;
@@ -36,9 +36,12 @@ pub(crate) fn rows(station: &Station, fact: &Fact) -> Rows {
             rows
         }
         Fact::TransactionReported(reported) => {
-            let mut rows = session_rows(station, &reported.transaction, false);
+            // The whole of it at its start and end: writing it with every reading would cost more
+            // the longer it runs. While it runs its row shows how it began.
             let report = &reported.report;
-            if report.token.is_some() || report.kind == ReportKind::Ended {
+            let whole = report.kind != ReportKind::Updated;
+            let mut rows = session_rows(station, &reported.transaction, whole);
+            if report.token.is_some() && !whole {
                 rows.extend(live_rows(station, &reported.transaction));
             }
             if reported.report.kind == ReportKind::Started && reported.report.seq.is_none() {
@@ -67,7 +70,7 @@ pub(crate) fn rows(station: &Station, fact: &Fact) -> Rows {
                 row::Command { wanted: wanted.clone(), sent: None, outcome: None, effect: None };
             let mut rows = vec![(Key::command(wanted.command), Some(body.to_row()))];
             if let Some(key) = &wanted.key {
-                let body = row::Idempotency { command: (wanted.command, None) };
+                let body = idempotency(wanted, None);
                 rows.push((Key::idempotency(&station.id, key), Some(body.to_row())));
             }
             rows
@@ -87,10 +90,19 @@ fn ended_rows(ended: &CommandEnded, effect: Option<bool>) -> Rows {
     };
     let mut rows = vec![(Key::command(ended.command), Some(body.to_row()))];
     if let Some(key) = &ended.wanted.key {
-        let body = row::Idempotency { command: (ended.command, Some(ended.outcome.clone())) };
+        let body = idempotency(&ended.wanted, Some(ended.outcome.clone()));
         rows.push((Key::idempotency(&ended.station, key), Some(body.to_row())));
     }
     rows
+}
+
+fn idempotency(wanted: &CommandWanted, outcome: Option<CommandOutcome>) -> row::Idempotency {
+    row::Idempotency {
+        command: wanted.command,
+        action: wanted.action.clone(),
+        payload: wanted.payload.clone(),
+        outcome,
+    }
 }
 
 fn station_row(station: &Station) -> (Key, Option<Row>) {

@@ -17,6 +17,10 @@ use crate::fact::{Fact, InputRefused};
 use crate::ids::{CommandId, StationId, TransactionId};
 use crate::units::{Millis, Timestamp};
 
+/// More connectors of one station are recorded and not shown: none has so many, and one that
+/// invents them must not grow the state.
+const MOST_CONNECTORS: usize = 256;
+
 /// A charging station.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Station {
@@ -207,6 +211,9 @@ impl Station {
             self.behind = Some(self.behind.map_or(behind, |known| known.min(behind)));
         }
         let place = (status.evse, status.connector);
+        if self.connectors.len() >= MOST_CONNECTORS && !self.connectors.contains_key(&place) {
+            return;
+        }
         if self.connectors.get(&place).is_none_or(|known| known.reported <= status.reported) {
             self.connectors.insert(place, status.clone());
         }

@@ -29,5 +29,5 @@ fn currencies_are_three_capitals() {
 #[test]
 fn timestamps_print_as_rfc_3339() {
     assert_eq!(Timestamp(1_700_000_000_123).to_string(), "2023-11-14T22:13:20.123Z");
-    assert_eq!(Timestamp::NEVER.to_string(), "9223372036854775807 ms since 1970");
+    assert_eq!(Timestamp::NEVER.to_string(), "9999-12-30T22:00:00.999Z");
 }

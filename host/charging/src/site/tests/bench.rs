@@ -157,6 +157,10 @@ impl Bench {
         self.ask_network(Request::PutTariff(Box::new(put), Precondition::None));
     }
 
+    pub(super) fn newest_quote(&self) -> Option<crate::fact::transaction::Quote> {
+        self.network.newest_tariff(&"standard".into()).map(|tariff| (&**tariff).into())
+    }
+
     pub(super) fn connect(&mut self, dialect: Dialect) {
         self.generation += 1;
         self.say(StationEvent::Connected {

@@ -85,7 +85,7 @@ fn a_session_without_a_valid_price_is_held_and_priced_again_by_an_operator() {
     let request = Request::Reprice {
         station: station(),
         transaction: id,
-        quote: None,
+        quote: bench.newest_quote(),
         reason: "mended".into(),
     };
     assert_eq!(bench.ask(request.clone()), Some(Reply::Done(Done::Accepted)));

@@ -5,7 +5,7 @@ use crate::action::{Action, Done, Problem, Reply};
 use crate::fact::Fact;
 use crate::fact::command::{CommandOutcome, Intent, Priority};
 use crate::fact::metering::{ReadingContext, ReportKind};
-use crate::fact::station::{AuthorizationStatus, Dialect, Registration};
+use crate::fact::station::{AuthorizationStatus, ConnectorStatus, Dialect, Registration};
 use crate::ids::{IdToken, TokenKind};
 use crate::input::{CommandReturned, Input, Request, StationEvent, TransactionRef};
 use crate::units::Millis;
@@ -171,6 +171,65 @@ fn attack_018_ten_posts_with_one_key_make_one_call_and_ten_answers() {
     bench.report(TransactionRef::Known("T9".into()), started);
     let seen = bench.facts.iter().any(|fact| matches!(fact, Fact::CommandEffect(e) if e.seen));
     assert!(seen, "its effect is seen");
+}
+
+#[test]
+fn attack_018_a_key_means_one_request_and_a_start_under_way_is_not_started_again() {
+    let mut bench = Bench::new(Dialect::V201);
+    bench.ask(remote_start("key"));
+    let mut other = remote_start("key");
+    if let Request::Command { payload, .. } = &mut other {
+        *payload = "{\"evseId\":2}".into();
+    }
+    let reply = bench.ask(other);
+    assert!(matches!(reply, Some(Reply::Problem(Problem::Conflict(_)))), "{reply:?}");
+    let command = sent(&bench)[0];
+    let returned = CommandReturned::Answered {
+        response: "{}".into(),
+        status: Some("Accepted".into()),
+        message_id: "m".into(),
+    };
+    bench.input(Input::Command { station: station(), command, returned });
+    let reply = bench.ask(remote_start(""));
+    assert!(matches!(reply, Some(Reply::Problem(Problem::Conflict(_)))), "{reply:?}");
+    assert_eq!(sent(&bench).len(), 1);
+    bench.advance(at(121));
+    let mut later = remote_start("");
+    if let Request::Command { until, .. } = &mut later {
+        *until = at(200);
+    }
+    bench.ask(later);
+    assert_eq!(sent(&bench).len(), 2, "it did not come in time");
+}
+
+#[test]
+fn attack_003_a_lesser_newcomer_never_displaces_a_live_connection() {
+    let mut bench = Bench::new(Dialect::V16);
+    let before = bench.facts.len();
+    bench.input(Input::Station {
+        station: station(),
+        generation: 77,
+        call: None,
+        event: StationEvent::Connected {
+            dialect: Dialect::V16,
+            incarnation: 1,
+            remote: "127.0.0.1".into(),
+            security_profile: 0,
+        },
+    });
+    assert_eq!(bench.facts.len(), before);
+    assert!(bench.actions.iter().any(|a| matches!(a, Action::Close { generation: 77, .. })));
+    assert!(bench.say(StationEvent::Authorize { token: token() }).is_some());
+}
+
+#[test]
+fn connectors_that_a_station_invents_do_not_grow_its_state() {
+    let mut bench = Bench::new(Dialect::V16);
+    for evse in 1..1_000 {
+        let status = ConnectorStatus::Available;
+        bench.say(StationEvent::Status { evse, connector: 1, status, reported: None, error: None });
+    }
+    assert!(bench.site.snapshot().len() < 300);
 }
 
 #[test]
