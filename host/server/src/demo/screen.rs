@@ -194,9 +194,9 @@ fn summary(seats: &[Seat], watcher: &Watcher) -> String {
     };
     let s = if watcher.open == 1 { "" } else { "s" };
     let held = if watcher.held > 0 { format!(", {} held", watcher.held) } else { String::new() };
-    let currency = watcher.last().map_or("", |bill| bill.currency.as_str());
+    let currency = watcher.last().map_or_else(String::new, |bill| format!(" {}", bill.currency));
     format!(
-        "{online} of {} stations online, {} kW, {} session{s} open{held}, {} CDRs for {}.{:02} \
+        "{online} of {} stations online, {} kW, {} session{s} open{held}, {} CDRs for {}.{:02}\
          {currency}{waiting}",
         seats.len(),
         tenths(power_w / 100),
