@@ -56,6 +56,12 @@ impl Host {
     /// # Errors
     /// What cannot be had or used: in one sentence.
     pub async fn start(config: &Config) -> Result<Self, String> {
+        // What is told of paths must be true wherever it is read.
+        let absolute = std::path::absolute(&config.data);
+        let config = &Config {
+            data: absolute.map_err(|error| format!("{}: {error}", config.data.display()))?,
+            ..config.clone()
+        };
         let data = &config.data;
         let of_data = |error: std::io::Error| format!("{}: {error}", data.display());
         make_private(data).map_err(of_data)?;

@@ -122,9 +122,6 @@ fn admit(
 ) -> Result<Admitted, Refusal> {
     let station = identity(request.uri().path()).ok_or(Refusal::Path)?;
     let (by_name, by_address) = (format!("name {station}"), format!("address {}", peer.ip()));
-    if shared.admission.is_locked_out(&by_address) || shared.admission.is_locked_out(&by_name) {
-        return Err(Refusal::LockedOut);
-    }
     let reader = (shared.rows)().ok_or(Refusal::Unavailable)?;
     let row = reader.get(&Key::station(&station)).map_err(|error| {
         tracing::error!(%error, "a station's row cannot be read");
@@ -142,6 +139,12 @@ fn admit(
     let right = password_is_right(shared, &station, credentials.as_ref(), kept);
     let let_in = right || (without && credentials.is_none());
     if !let_in {
+        // The right password is never locked out, whoever else fails from its address or by its
+        // name.
+        let tried = [&by_address, &by_name];
+        if tried.into_iter().any(|who| shared.admission.is_locked_out(who)) {
+            return Err(Refusal::LockedOut);
+        }
         shared.admission.failed(&by_name);
         shared.admission.failed(&by_address);
         tracing::warn!(%station, peer = %peer.ip(), "a station failed to authenticate");
