@@ -123,9 +123,15 @@ fn one_bill(api: &Api, transaction: i64, readings: i64) {
     let id = cdrs[0]["id"].as_str().unwrap();
     let cdr = api.get(&format!("/api/v1/cdrs/{id}"));
     assert_eq!(cdr["energy_wh"], 100_000, "{cdr}");
-    // One part before each reading, and the last one to the stop.
+    // A part ends at each reading, at a whole 100 Wh; a local midnight divides one more.
     let periods = cdr["input"]["periods"].as_array().unwrap();
-    let metered = periods.iter().filter(|period| period["energy_wh"] == 100).count() as i64;
+    let mwh = |period: &Value| (period["energy_wh"].as_f64().unwrap() * 1000.0).round() as i64;
+    let totals = periods.iter().scan(0, |total, period| {
+        *total += mwh(period);
+        Some(*total)
+    });
+    let metered =
+        totals.filter(|total| total % 100_000 == 0 && *total < 100_000_000).count() as i64;
     assert!(metered >= readings, "{readings} readings were acknowledged, {metered} are billed");
     assert_eq!(api.get(&format!("/api/v1/cdrs/{id}/verify"))["verified"], true);
 }

@@ -1,3 +1,5 @@
+//! Which addresses are taken and which are not. Must never open a socket.
+
 use super::*;
 
 #[test]
