@@ -14,11 +14,20 @@ use crate::pricing::bill::Totals;
 use crate::subject::Row;
 use crate::units::{Energy, Power, Timestamp};
 
+/// What a row needs room for while it is written.
+const TYPICAL_BYTES: usize = 1_000;
+
 /// A row's body: CBOR with field names.
 pub trait RowBody: Serialize + DeserializeOwned {
     /// As stored.
     fn to_row(&self) -> Row {
-        Row(minicbor_serde::to_vec(self).unwrap_or_default())
+        // Most rows fit, so that nothing grows while it is written; the row keeps no spare room.
+        let mut bytes = Vec::with_capacity(TYPICAL_BYTES);
+        let mut serializer = minicbor_serde::Serializer::new(&mut bytes);
+        match self.serialize(&mut serializer) {
+            Ok(()) => Row(bytes.as_slice().into()),
+            Err(_) => Row::default(),
+        }
     }
 
     /// From what is stored.
@@ -114,8 +123,6 @@ pub struct Station {
     pub changed: Timestamp,
     /// Its last boot.
     pub booted: Option<StationBooted>,
-    /// Its connectors: EVSE, connector, status, since when by its clock, error.
-    pub connectors: Vec<Connector>,
 }
 
 impl RowBody for Station {}
@@ -134,6 +141,8 @@ pub struct Connector {
     /// What is wrong with it.
     pub error: Option<Box<str>>,
 }
+
+impl RowBody for Connector {}
 
 /// Where a session stands (DESIGN section 5).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

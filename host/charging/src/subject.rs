@@ -77,6 +77,8 @@ pub enum Table {
     Plugin = 11,
     /// Which CDRs a session has.
     SessionCdr = 12,
+    /// A connector, as last reported.
+    Connector = 13,
 }
 
 /// Where a row stands: a table, and parts that order and prefix it.
@@ -96,6 +98,16 @@ impl Key {
     /// A station's row.
     pub fn station(station: &StationId) -> Self {
         Self::new(Table::Station, &[station.as_str()])
+    }
+
+    /// A connector's row: a row of its own, since it changes far more often than its station.
+    pub fn connector(station: &StationId, evse: u32, connector: u32) -> Self {
+        Self::new(Table::Connector, &[station.as_str(), &format!("{evse:010}.{connector:010}")])
+    }
+
+    /// All connectors of a station, in order.
+    pub fn connectors(station: &StationId) -> Self {
+        Self::new(Table::Connector, &[station.as_str(), ""])
     }
 
     /// A token's row.
@@ -160,5 +172,5 @@ impl Key {
 }
 
 /// A row's body: CBOR of one of `row`'s types.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Row(pub Vec<u8>);

@@ -62,7 +62,7 @@ pub struct Tuning {
 
 impl Default for Tuning {
     fn default() -> Self {
-        Self { pace: Millis(3), full_batch: 2_048, log_window: 262_144, snapshots_per_batch: 64 }
+        Self { pace: Millis(8), full_batch: 2_048, log_window: 262_144, snapshots_per_batch: 64 }
     }
 }
 
@@ -220,6 +220,11 @@ impl Engine {
     /// Replaces what the operator configured, from the next input on.
     pub fn set_policy(&mut self, policy: Policy) {
         self.policy = policy;
+    }
+
+    /// Whether facts were decided that are not durable yet.
+    pub fn has_uncommitted(&self) -> bool {
+        self.pending.is_uncommitted()
     }
 
     /// What it did and holds.

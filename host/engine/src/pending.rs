@@ -55,6 +55,11 @@ impl Pending {
         self.committed
     }
 
+    /// Whether facts were decided that are not durable yet.
+    pub(crate) fn is_uncommitted(&self) -> bool {
+        self.in_flight.is_some() || !self.gathering.facts.is_empty()
+    }
+
     /// Facts decided and not yet durable.
     pub(crate) fn facts(&self) -> usize {
         let in_flight = self.in_flight.and_then(|id| self.handed.iter().find(|(b, _)| *b == id));

@@ -51,8 +51,9 @@ fn the_first_batch_leaves_at_once_and_the_next_at_its_pace() {
     world.acknowledge();
     assert!(world.in_flight.is_none(), "too early");
     let due = world.engine.deadline().unwrap();
-    assert_eq!(due.0, world.now.0 + 3);
-    world.pass(3);
+    let pace = world::tuning().pace;
+    assert_eq!(due, world.now.plus(pace));
+    world.pass(pace.0);
     let (_, batch, _) = world.in_flight.as_ref().unwrap();
     assert_eq!(batch.facts.len(), 2, "all that was decided meanwhile");
 }

@@ -3,6 +3,7 @@
 //! `Runtime` behind it.
 
 mod connections;
+mod inbox;
 mod life;
 pub mod live;
 mod machine;

@@ -11,6 +11,7 @@ use crate::context::Policy;
 use crate::fact::Fact;
 use crate::fact::command::{CommandEnded, CommandOutcome, CommandWanted};
 use crate::fact::metering::ReportKind;
+use crate::fact::station::StationStatus;
 use crate::fact::transaction::BillingRecord;
 use crate::ids::TransactionId;
 use crate::row::{self, RowBody, SessionState};
@@ -29,7 +30,7 @@ pub(crate) fn rows(station: &Station, fact: &Fact) -> Rows {
         | Fact::StationBooted(_)
         | Fact::StationRecorded(_) => vec![station_row(station)],
         Fact::StationStatus(status) => {
-            let mut rows = vec![station_row(station)];
+            let mut rows = Rows::from_iter(connector_row(station, status));
             if let Some(transaction) = &status.transaction {
                 rows.extend(session_rows(station, transaction, false));
             }
@@ -105,14 +106,20 @@ fn idempotency(wanted: &CommandWanted, outcome: Option<CommandOutcome>) -> row::
     }
 }
 
+/// The newest of a connector, whatever the fact told; none of one that is not kept.
+fn connector_row(station: &Station, told: &StationStatus) -> Option<(Key, Option<Row>)> {
+    let newest = station.connectors.get(&(told.evse, told.connector))?;
+    let body = row::Connector {
+        evse: newest.evse,
+        connector: newest.connector,
+        status: newest.status,
+        since: newest.reported,
+        error: newest.error.clone(),
+    };
+    Some((Key::connector(&station.id, newest.evse, newest.connector), Some(body.to_row())))
+}
+
 fn station_row(station: &Station) -> (Key, Option<Row>) {
-    let connectors = station.connectors.values().map(|status| row::Connector {
-        evse: status.evse,
-        connector: status.connector,
-        status: status.status,
-        since: status.reported,
-        error: status.error.clone(),
-    });
     let body = row::Station {
         station: station.id.clone(),
         registered: station.registered.clone(),
@@ -120,7 +127,6 @@ fn station_row(station: &Station) -> (Key, Option<Row>) {
         connected: station.connection.clone(),
         changed: station.changed,
         booted: station.booted.clone(),
-        connectors: connectors.collect(),
     };
     (Key::station(&station.id), Some(body.to_row()))
 }

@@ -16,7 +16,7 @@ use busbar_charging::network::Network;
 use busbar_charging::pricing::{Boundaries, PreparedTariff, PriceError};
 use busbar_charging::site::Site;
 use busbar_charging::subject::{Key, Row, Subject};
-use busbar_charging::units::{Currency, Timestamp};
+use busbar_charging::units::{Currency, Millis, Timestamp};
 
 use crate::store::{Batch, Position, Range, Reader, Restored, Snapshot, StoreError, recall};
 use crate::{BatchId, Engine, Event, Output, RecallId, Tuning};
@@ -116,7 +116,7 @@ pub(super) struct World {
 }
 
 pub(super) fn tuning() -> Tuning {
-    Tuning { log_window: 8, snapshots_per_batch: 2, ..Tuning::default() }
+    Tuning { pace: Millis(3), log_window: 8, snapshots_per_batch: 2, ..Tuning::default() }
 }
 
 impl World {

@@ -152,7 +152,7 @@ fn list_name(table: Table) -> &'static str {
         Table::Plugin => "plugins",
         Table::SessionCdr => "session-cdrs",
         Table::Command => "commands",
-        Table::Start | Table::Live | Table::Idempotency => "other",
+        Table::Start | Table::Live | Table::Idempotency | Table::Connector => "other",
     }
 }
 

@@ -3,7 +3,6 @@
 //! on any of them.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -18,6 +17,7 @@ use busbar_engine::{BatchId, Engine, Event, Output, Tuning};
 use tokio::sync::oneshot;
 
 use super::connections::{Connections, Opening};
+use super::inbox::{Inbox, Sender, inbox};
 use super::live::Live;
 use super::workers::{Readers, Workers};
 use super::{Ask, Status};
@@ -26,6 +26,8 @@ use crate::telemetry::Metrics;
 
 /// Events taken in one go before the engine is polled.
 const EVENTS_AT_ONCE: usize = 256;
+/// How long inputs gather while a commit is to come that their answers wait for in any case.
+const GATHER: Duration = Duration::from_millis(2);
 /// How often the status is counted anew.
 const COUNT_EVERY: Duration = Duration::from_secs(2);
 /// How long a stop waits for the last commit.
@@ -55,20 +57,20 @@ pub enum Message {
 pub struct Life {
     /// Never the same again.
     pub incarnation: u64,
-    sender: mpsc::Sender<Message>,
-    queued: Arc<AtomicU64>,
+    sender: Sender,
 }
 
 impl Life {
     /// Sends a message to the deciding thread; false when this life is over.
     pub fn send(&self, message: Message) -> bool {
-        self.queued.fetch_add(1, Ordering::Relaxed);
-        self.sender.send(message).is_ok()
+        self.sender.send(message)
     }
+}
 
-    /// Messages that wait for the deciding thread.
-    pub fn queued(&self) -> u64 {
-        self.queued.load(Ordering::Relaxed)
+impl Message {
+    /// Whether replies wait for it that are otherwise ready.
+    pub(super) fn is_urgent(&self) -> bool {
+        matches!(self, Self::Committed(..) | Self::ReadFailed(_) | Self::Stop)
     }
 }
 
@@ -100,8 +102,7 @@ pub(super) struct Shared {
 /// The deciding thread's state.
 struct Deciding {
     engine: Engine,
-    inbox: mpsc::Receiver<Message>,
-    queued: Arc<AtomicU64>,
+    inbox: Inbox,
     committer: Batches,
     following: BTreeMap<BatchId, Arc<Batch>>,
     readers: Readers,
@@ -117,9 +118,8 @@ struct Deciding {
 
 /// Runs a life to its end on this thread. `born` is called once rows may be read.
 pub(super) fn run(birth: Birth, shared: Shared, born: impl FnOnce(&Life)) -> End {
-    let (sender, inbox) = mpsc::channel();
-    let queued = Arc::new(AtomicU64::new(0));
-    let life = Life { incarnation: birth.incarnation, sender, queued: Arc::clone(&queued) };
+    let (sender, inbox) = inbox();
+    let life = Life { incarnation: birth.incarnation, sender };
     let readers = Readers::start(birth.store.reader(), &life);
     let (committer, committing) =
         start_committer(birth.store, life.clone(), shared.metrics.clone());
@@ -135,7 +135,6 @@ pub(super) fn run(birth: Birth, shared: Shared, born: impl FnOnce(&Life)) -> End
     let mut deciding = Deciding {
         engine,
         inbox,
-        queued,
         committer,
         following: BTreeMap::new(),
         readers,
@@ -190,6 +189,7 @@ fn start_committer(
 impl Deciding {
     fn run(&mut self, born: impl FnOnce(&Life)) -> End {
         let mut born = Some(born);
+        let mut taken = Vec::new();
         loop {
             self.drain_outputs();
             // Rows that a crash left out are in the first batch: nothing is served before it.
@@ -205,22 +205,22 @@ impl Deciding {
             if self.may_stop() {
                 return End::Stopped;
             }
-            match self.inbox.recv_timeout(self.wait()) {
-                Ok(first) => {
-                    if let Some(end) = self.take(first) {
-                        return end;
-                    }
-                    for _ in 0..EVENTS_AT_ONCE {
-                        let Ok(more) = self.inbox.try_recv() else { break };
-                        if let Some(end) = self.take(more) {
-                            return end;
-                        }
-                    }
+            self.inbox.take(&mut taken, self.gather(), self.wait());
+            for (place, message) in taken.drain(..).enumerate() {
+                if place % EVENTS_AT_ONCE == EVENTS_AT_ONCE - 1 {
+                    self.drain_outputs();
                 }
-                Err(mpsc::RecvTimeoutError::Timeout) => {}
-                Err(mpsc::RecvTimeoutError::Disconnected) => return End::Stopped,
+                if let Some(end) = self.take(message) {
+                    return end;
+                }
             }
         }
+    }
+
+    /// An answer cannot leave before the facts before it are durable: while some are not, inputs
+    /// may as well come together.
+    fn gather(&self) -> Duration {
+        if self.engine.has_uncommitted() { GATHER } else { Duration::ZERO }
     }
 
     fn wait(&self) -> Duration {
@@ -233,7 +233,7 @@ impl Deciding {
 
     fn may_stop(&self) -> bool {
         let Some(since) = self.stopping else { return false };
-        let idle = self.following.is_empty() && self.engine.counters().uncommitted == 0;
+        let idle = self.following.is_empty() && !self.engine.has_uncommitted();
         idle || since.elapsed() > LAST_COMMIT
     }
 
@@ -280,7 +280,6 @@ impl Deciding {
     }
 
     fn take(&mut self, message: Message) -> Option<End> {
-        self.queued.fetch_sub(1, Ordering::Relaxed);
         let now = clock::now();
         match message {
             Message::Event(event) => self.engine.handle(event, now),
@@ -328,6 +327,6 @@ impl Deciding {
         status.stations = counts.stations;
         status.open_sessions = counts.open;
         status.held_sessions = counts.held;
-        status.queued = self.queued.load(Ordering::Relaxed) + self.engine.counters().queued;
+        status.queued = self.inbox.len() as u64 + self.engine.counters().queued;
     }
 }

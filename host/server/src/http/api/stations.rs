@@ -13,6 +13,7 @@ use busbar_charging::input::Request;
 use busbar_charging::row;
 use busbar_charging::subject::{Key, Subject, Table};
 use busbar_charging::units::Timestamp;
+use busbar_engine::store::{Range, Reader, StoreError};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -26,6 +27,9 @@ use crate::http::page::{Listing, Page};
 use crate::http::problem::{Kind, Problem, ProblemDetails};
 use crate::http::units::Time;
 use crate::secrets;
+
+/// More connectors of one station are not kept.
+const MOST_CONNECTORS: usize = 256;
 
 /// A charging station.
 #[derive(Debug, Serialize, ToSchema)]
@@ -171,11 +175,15 @@ pub async fn list(
     let cursor = query.cursor.as_deref();
     let listing = Listing::new(Table::Station, "", false, query.limit, cursor)?;
     let page = app.node.read(move |reader| {
-        listing.read(reader, |key, row| {
+        let mut page = listing.read(reader, |key, row| {
             let station = listed::<row::Station>(key, row).filter(|station| !station.removed)?;
             let online = station.connected.is_some();
             query.online.is_none_or(|wanted| wanted == online).then(|| Station::from(station))
-        })
+        })?;
+        for station in &mut page.items {
+            station.connectors = connectors(reader, &station.id.as_str().into())?;
+        }
+        Ok(page)
     });
     Ok(axum::Json(page.await?))
 }
@@ -191,8 +199,9 @@ pub async fn get(
     Path(id): Path<String>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let station = find(&app, &names::station(&id)?).await?;
-    let station = Station::from(station.ok_or_else(missing)?);
+    let id = names::station(&id)?;
+    let mut station = Station::from(find(&app, &id).await?.ok_or_else(missing)?);
+    station.connectors = app.node.read(move |reader| connectors(reader, &id)).await?;
     Ok(versioned(&headers, station.version, &station))
 }
 
@@ -267,6 +276,15 @@ pub(super) async fn find(app: &App, id: &StationId) -> Result<Option<row::Statio
     let key = Key::station(id);
     let station = app.node.read(move |reader| body::<row::Station>(reader, &key)).await?;
     Ok(station.filter(|station| !station.removed))
+}
+
+/// The connectors of a station, as they last reported.
+fn connectors(reader: &dyn Reader, id: &StationId) -> Result<Vec<Connector>, StoreError> {
+    let prefix = Key::connectors(id);
+    let rows =
+        reader.page(&Range { prefix, after: None, reverse: false, limit: MOST_CONNECTORS })?;
+    let shown = rows.iter().filter_map(|(key, row)| listed::<row::Connector>(key, row));
+    Ok(shown.map(Connector::from).collect())
 }
 
 /// Whose state a station is in.
@@ -385,7 +403,8 @@ impl From<row::Station> for Station {
                 reason: booted.reason.map(Into::into),
                 answered: booted.registration.into(),
             }),
-            connectors: row.connectors.into_iter().map(Connector::from).collect(),
+            // In rows of their own.
+            connectors: Vec::new(),
             version,
         }
     }
