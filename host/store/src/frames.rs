@@ -10,10 +10,10 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use busbar_charging::ids::StationId;
 use busbar_charging::units::Timestamp;
@@ -72,6 +72,8 @@ pub struct FrameOptions {
     pub block_bytes: u64,
     /// So many frames may wait for the disk.
     pub queue: usize,
+    /// So many bytes of text may wait for the disk.
+    pub queue_bytes: u64,
 }
 
 impl Default for FrameOptions {
@@ -82,6 +84,7 @@ impl Default for FrameOptions {
             segment_bytes: 8 << 20,
             block_bytes: 256 << 10,
             queue: 8_192,
+            queue_bytes: 16 << 20,
         }
     }
 }
@@ -103,13 +106,18 @@ const MAX_AGE: Duration = Duration::from_millis(1_000);
 /// A handle to the frame log of a process.
 #[derive(Clone)]
 pub struct FrameLog {
-    queue: SyncSender<Message>,
     shared: Arc<Shared>,
+    _open: Arc<Open>,
 }
 
-enum Message {
-    Frame(Frame),
-    Write(SyncSender<()>),
+/// What all handles hold, and the thread does not.
+struct Open(Arc<Shared>);
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.incoming().ends = true;
+        self.0.wake.notify_one();
+    }
 }
 
 struct Shared {
@@ -117,18 +125,31 @@ struct Shared {
     options: FrameOptions,
     recorded: AtomicU64,
     dropped: AtomicU64,
+    /// Locked for a moment only, and after `state` where both are.
+    incoming: Mutex<Incoming>,
+    /// Wakes the thread before its time.
+    wake: Condvar,
     state: Mutex<State>,
 }
 
-/// All that changes.
+/// What waits for the thread. It looks by itself every `MAX_AGE`, so that a frame wakes nobody:
+/// to wake a thread costs more than all else that is done with a frame.
+#[derive(Default)]
+struct Incoming {
+    frames: Vec<Frame>,
+    bytes: u64,
+    /// Who waits until all is written.
+    waiting: Vec<SyncSender<()>>,
+    ends: bool,
+}
+
+/// All that changes on the disk.
 struct State {
     /// The file that grows.
     writer: Writer,
     /// Full files, oldest first.
     segments: VecDeque<Segment>,
-    /// Not written yet, with their numbers.
-    waiting: Vec<(u64, Frame)>,
-    waiting_bytes: u64,
+    /// The number of the next frame that is written.
     next: u64,
     /// Bytes of text on disk of each station.
     stations: BTreeMap<StationId, u64>,
@@ -138,6 +159,53 @@ impl Shared {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    fn incoming(&self) -> MutexGuard<'_, Incoming> {
+        self.incoming.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits until there is a block to write, somebody asks, or it is time; gives who waits.
+    fn wait(&self) -> (Vec<SyncSender<()>>, bool) {
+        let sleeps = |incoming: &mut Incoming| {
+            let asked = incoming.ends || !incoming.waiting.is_empty();
+            !asked && incoming.bytes < self.options.block_bytes
+        };
+        let woken = self.wake.wait_timeout_while(self.incoming(), MAX_AGE, sleeps);
+        let (mut incoming, _) = woken.unwrap_or_else(PoisonError::into_inner);
+        (std::mem::take(&mut incoming.waiting), incoming.ends)
+    }
+
+    /// Writes what waits.
+    fn write(&self) {
+        let mut state = self.state();
+        let mut incoming = self.incoming();
+        incoming.bytes = 0;
+        let frames = std::mem::take(&mut incoming.frames);
+        drop(incoming);
+        let frames: Vec<_> = (state.next..).zip(frames).collect();
+        let mut rest = frames.as_slice();
+        while !rest.is_empty() {
+            let (block, more) = rest.split_at(block_len(rest, self.options.block_bytes));
+            let count = block.len() as u64;
+            // A file that begins after this block is named by the number that comes next.
+            state.next += count;
+            if state.write(block, &self.folder, &self.options).is_err() {
+                self.dropped.fetch_add(count, Ordering::Relaxed);
+            }
+            rest = more;
+        }
+    }
+}
+
+/// How many of the frames make a block: at least one.
+fn block_len(frames: &[(u64, Frame)], block_bytes: u64) -> usize {
+    let mut bytes = 0;
+    let fits = frames.iter().take_while(|(_, frame)| {
+        let fits = bytes < block_bytes;
+        bytes += frame.bytes();
+        fits
+    });
+    fits.count().max(1)
 }
 
 impl FrameLog {
@@ -149,35 +217,55 @@ impl FrameLog {
     pub fn open(folder: &Path, options: FrameOptions) -> Result<Self, StoreError> {
         let failed = |error| io_error(&folder.display().to_string(), &error);
         let state = State::open(folder).map_err(failed)?;
-        let (queue, messages) = sync_channel(options.queue);
         let shared = Arc::new(Shared {
             folder: folder.into(),
             options,
             recorded: AtomicU64::new(0),
             dropped: AtomicU64::new(0),
+            incoming: Mutex::default(),
+            wake: Condvar::new(),
             state: Mutex::new(state),
         });
         let writing = Arc::clone(&shared);
         let thread = thread::Builder::new().name("frames".into());
-        thread.spawn(move || write_frames(&writing, &messages)).map_err(failed)?;
-        Ok(Self { queue, shared })
+        thread.spawn(move || write_frames(&writing)).map_err(failed)?;
+        let open = Arc::new(Open(Arc::clone(&shared)));
+        Ok(Self { shared, _open: open })
     }
 
-    /// Takes a frame in, or drops it when the disk does not keep up. Never waits.
+    /// Takes a frame in, or drops it when the disk does not keep up. Never waits for the disk.
     pub fn record(&self, frame: Frame) {
-        let counter = match self.queue.try_send(Message::Frame(frame)) {
-            Ok(()) => &self.shared.recorded,
-            Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => &self.shared.dropped,
-        };
+        let Shared { options, recorded, dropped, wake, .. } = &*self.shared;
+        let bytes = frame.bytes();
+        let mut incoming = self.shared.incoming();
+        let room = incoming.frames.len() < options.queue
+            && incoming.bytes.saturating_add(bytes) <= options.queue_bytes;
+        let was_full = incoming.bytes >= options.block_bytes;
+        if room {
+            incoming.bytes += bytes;
+            incoming.frames.push(frame);
+        }
+        let is_full = incoming.bytes >= options.block_bytes;
+        drop(incoming);
+        if is_full && !was_full {
+            wake.notify_one();
+        }
+        let counter = if room { recorded } else { dropped };
         counter.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Waits until all that was recorded before is written.
     pub fn write(&self) {
-        let (done, wait) = sync_channel(0);
-        if self.queue.send(Message::Write(done)).is_ok() {
-            let _ = wait.recv();
+        let (done, wait) = sync_channel(1);
+        let mut incoming = self.shared.incoming();
+        if incoming.ends {
+            return;
         }
+        incoming.waiting.push(done);
+        drop(incoming);
+        self.shared.wake.notify_one();
+        // An error is a thread that is gone.
+        let _ = wait.recv();
     }
 
     /// A station's frames, newest first, each with its number; only those before number `before`
@@ -212,9 +300,13 @@ impl FrameLog {
         lenient: bool,
     ) -> io::Result<Vec<(u64, Frame)>> {
         let state = self.shared.state();
-        let waiting = state.waiting.iter().rev();
+        let incoming = self.shared.incoming();
+        let waiting = (state.next..).zip(&incoming.frames);
         let ours = waiting.filter(|(number, frame)| *number < before && frame.station == *station);
-        let mut found: Vec<_> = ours.take(limit).cloned().collect();
+        let ours: Vec<_> = ours.collect();
+        let newest = ours.into_iter().rev().take(limit);
+        let mut found: Vec<_> = newest.map(|(number, frame)| (number, frame.clone())).collect();
+        drop(incoming);
         let segments = state.all();
         drop(state);
         for segment in segments.iter().rev() {
@@ -271,34 +363,30 @@ fn is_stale(error: &io::Error) -> bool {
     matches!(error.kind(), NotFound | InvalidData | UnexpectedEof)
 }
 
-/// The thread: gathers frames into blocks.
-fn write_frames(shared: &Shared, messages: &Receiver<Message>) {
-    let mut oldest = Instant::now();
+/// The thread: writes what was gathered.
+fn write_frames(shared: &Shared) {
+    let _gone = Gone(shared);
     loop {
-        let message = messages.recv_timeout(MAX_AGE.saturating_sub(oldest.elapsed()));
-        let (mut answer, mut ends) = (None, false);
-        let mut state = shared.state();
-        match message {
-            Ok(Message::Frame(frame)) => state.wait(frame),
-            Ok(Message::Write(done)) => answer = Some(done),
-            Err(RecvTimeoutError::Timeout) => {}
-            Err(RecvTimeoutError::Disconnected) => ends = true,
-        }
-        let full = state.waiting_bytes >= shared.options.block_bytes;
-        if full || ends || answer.is_some() || oldest.elapsed() >= MAX_AGE {
-            let frames = state.waiting.len() as u64;
-            if state.write(&shared.folder, &shared.options).is_err() {
-                shared.dropped.fetch_add(frames, Ordering::Relaxed);
-            }
-            oldest = Instant::now();
-        }
-        drop(state);
-        if let Some(done) = answer {
-            let _ = done.send(());
+        let (waiting, ends) = shared.wait();
+        shared.write();
+        for done in waiting {
+            // Who has stopped waiting needs no answer.
+            let _gone = done.send(());
         }
         if ends {
             return;
         }
+    }
+}
+
+/// However the thread ends, nobody waits for it any more.
+struct Gone<'a>(&'a Shared);
+
+impl Drop for Gone<'_> {
+    fn drop(&mut self) {
+        let mut incoming = self.0.incoming();
+        incoming.ends = true;
+        incoming.waiting.clear();
     }
 }
 
@@ -317,8 +405,7 @@ impl State {
             segments.push_back(segment);
         }
         let writer = Writer::create(folder, next)?;
-        let waiting = Vec::new();
-        Ok(Self { writer, segments, waiting, waiting_bytes: 0, next, stations })
+        Ok(Self { writer, segments, next, stations })
     }
 
     /// All files, oldest first.
@@ -332,21 +419,18 @@ impl State {
         self.segments.iter().map(Segment::bytes).sum::<u64>() + self.writer.bytes()
     }
 
-    fn wait(&mut self, frame: Frame) {
-        self.waiting_bytes += frame.bytes();
-        self.waiting.push((self.next, frame));
-        self.next += 1;
-    }
-
-    /// Writes what waits as one block, begins a new file where this one is full, and makes room.
-    fn write(&mut self, folder: &Path, options: &FrameOptions) -> io::Result<()> {
-        let frames = std::mem::take(&mut self.waiting);
-        self.waiting_bytes = 0;
+    /// Writes frames as one block, begins a new file where this one is full, and makes room.
+    fn write(
+        &mut self,
+        frames: &[(u64, Frame)],
+        folder: &Path,
+        options: &FrameOptions,
+    ) -> io::Result<()> {
         if frames.is_empty() {
             return Ok(());
         }
-        self.writer.write(&frames)?;
-        for (_, frame) in &frames {
+        self.writer.write(frames)?;
+        for (_, frame) in frames {
             *self.stations.entry(frame.station.clone()).or_default() += frame.bytes();
         }
         if self.writer.bytes() >= options.segment_bytes {

@@ -37,12 +37,20 @@ pub fn redact(text: &str) -> Cow<'_, str> {
     Cow::Owned(if same { cut } else { clean.to_string() })
 }
 
-/// A quick look: most frames have nothing of the kind.
+/// A quick look, at every frame: most have nothing of the kind. An escape may hide a letter of a
+/// name, and every name of a secret holds one of two words.
 fn may_hold_secrets(text: &str) -> bool {
-    let lower = text.to_ascii_lowercase();
-    let named = SECRET_NAMES.iter().any(|name| lower.contains(name));
-    // An escape may hide a letter of a name.
-    named || lower.contains("password") || text.contains('@') || text.contains("\\u")
+    let begins = |rest: &[u8], word: &[u8]| {
+        rest.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word))
+    };
+    let bytes = text.as_bytes();
+    bytes.iter().enumerate().any(|(at, byte)| match byte {
+        b'@' => true,
+        b'\\' => bytes.get(at + 1) == Some(&b'u'),
+        b'p' | b'P' => begins(&bytes[at..], b"password"),
+        b'a' | b'A' => begins(&bytes[at..], b"authorizationkey"),
+        _ => false,
+    })
 }
 
 fn redact_unreadable(text: &str) -> Cow<'_, str> {

@@ -29,6 +29,7 @@ fn options() -> FrameOptions {
         segment_bytes: 50_000,
         block_bytes: 5_000,
         queue: 100_000,
+        queue_bytes: u64::MAX,
     }
 }
 
@@ -78,12 +79,13 @@ fn frames_come_back_newest_first_also_after_a_start() {
 fn a_frame_is_found_before_it_is_written() {
     let home = TempDir::new().unwrap();
     let log = FrameLog::open(home.path(), options()).unwrap();
-    log.write();
-    log.record(frame(1, 1, 10));
-    while log.shared.state().next == 1 {
-        thread::yield_now();
+    for n in 1..=3 {
+        log.record(frame(n % 2, n, 10));
+        assert_eq!(all(&log, 1, 5)[0], n - u64::from(n == 2));
     }
-    assert_eq!(all(&log, 1, 5), [1]);
+    let before = log.page(&"S1".into(), None, 5).unwrap();
+    log.write();
+    assert_eq!(log.page(&"S1".into(), None, 5).unwrap(), before, "the numbers stay");
 }
 
 #[test]
@@ -125,16 +127,36 @@ fn without_a_flood_the_oldest_go() {
 #[test]
 fn what_the_disk_does_not_take_is_dropped_and_counted() {
     let home = TempDir::new().unwrap();
-    let log = FrameLog::open(home.path(), FrameOptions { queue: 4, ..options() }).unwrap();
+    for narrow in [
+        FrameOptions { queue: 4, ..options() },
+        FrameOptions { queue_bytes: 4 * frame(1, 1, 10).bytes(), ..options() },
+    ] {
+        let log = FrameLog::open(home.path(), narrow).unwrap();
+        let state = log.shared.state();
+        for n in 0..50 {
+            log.record(frame(1, n * 3 + 1, 10));
+        }
+        drop(state);
+        log.write();
+        let counters = log.counters();
+        assert!(counters.dropped >= 42, "{counters:?}");
+        assert_eq!(counters.recorded + counters.dropped, 50);
+    }
+}
+
+#[test]
+fn what_has_gathered_is_written_in_blocks() {
+    let home = TempDir::new().unwrap();
+    let log = FrameLog::open(home.path(), options()).unwrap();
     let state = log.shared.state();
-    for n in 0..50 {
-        log.record(frame(1, n, 10));
+    for n in 0..100 {
+        log.record(frame(1, n, 1_000));
     }
     drop(state);
     log.write();
-    let counters = log.counters();
-    assert!(counters.dropped >= 45, "{counters:?}");
-    assert_eq!(counters.recorded + counters.dropped, 50);
+    let blocks = log.shared.state().all().iter().map(Segment::blocks).sum::<usize>();
+    assert!(blocks >= 20, "{blocks}");
+    assert_eq!(all(&log, 1, 1_000).len(), 100);
 }
 
 #[test]
