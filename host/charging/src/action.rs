@@ -39,6 +39,14 @@ pub enum Action {
         /// The command.
         command: CommandId,
     },
+    /// The station is accepted by an operator since its last boot was answered: its connection
+    /// answers its heartbeats.
+    Accept {
+        /// Which station.
+        station: StationId,
+        /// Which connection.
+        generation: u64,
+    },
     /// Close a connection.
     Close {
         /// Which station.

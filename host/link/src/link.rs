@@ -128,6 +128,13 @@ impl Link {
                 }
                 true
             }
+            Action::Accept { station, generation } => {
+                if *station != self.config.station || *generation != self.config.generation {
+                    return false;
+                }
+                self.registration = Some(Registration::Accepted);
+                true
+            }
             Action::Close { station, generation, reason } => {
                 if *station != self.config.station || *generation != self.config.generation {
                     return false;
@@ -214,7 +221,8 @@ impl Link {
             return true;
         };
         if *reply == Reply::NotAccepted {
-            if matches!(self.registration, None | Some(Registration::Accepted)) {
+            // One that never booted may say what others may not, and has its heartbeats answered.
+            if self.registration == Some(Registration::Accepted) {
                 self.registration = Some(Registration::Pending);
             }
             self.refuse(&open.id, ErrorCode::SecurityError, "the station is not accepted", "{}");

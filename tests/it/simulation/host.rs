@@ -248,6 +248,7 @@ impl World {
             Action::Reply { call: Call::Station { generation, .. }, .. }
             | Action::Command { generation, .. }
             | Action::Abandon { generation, .. }
+            | Action::Accept { generation, .. }
             | Action::Close { generation, .. } => *generation,
         };
         let now = self.clock();

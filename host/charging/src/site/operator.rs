@@ -8,7 +8,7 @@ use super::station::Station;
 use super::transaction::Transaction;
 use crate::action::{Action, Done, Problem, Reply};
 use crate::context::{Context, Outcome};
-use crate::fact::station::{StationRegistered, StationRemoved};
+use crate::fact::station::{Registration, StationRegistered, StationRemoved};
 use crate::fact::transaction::{BillingRecord, HeldFor, Quote, RepriceAsked, SessionSettled};
 use crate::fact::{Actor, Call, Fact};
 use crate::ids::{StationId, TransactionId};
@@ -70,7 +70,16 @@ impl Site {
         registered.actor = asking.actor;
         registered.version = version.unwrap_or(0) + 1;
         let version = registered.version;
-        done(asking.call, Done::Version(version), registered)
+        let accepts = registered.registration == Registration::Accepted
+            && known.is_some_and(|s| s.standing().is_some() && !s.is_accepted());
+        let connection = known.and_then(|s| s.connection.as_ref()).filter(|_| accepts);
+        let accept = connection.map(|connection| Action::Accept {
+            station: registered.station.clone(),
+            generation: connection.generation,
+        });
+        let mut outcome = done(asking.call, Done::Version(version), registered);
+        outcome.actions.extend(accept);
+        outcome
     }
 
     fn remove(&self, asking: Asking, station: StationId) -> Outcome {

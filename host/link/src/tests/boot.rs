@@ -1,7 +1,7 @@
 //! PITFALLS 25 to 34, as far as a connection decides them: which registration is answered, and
 //! what a pending station may say, is the core's.
 
-use busbar_charging::action::Reply;
+use busbar_charging::action::{Action, Reply};
 use busbar_charging::fact::station::{Dialect, Registration};
 use busbar_charging::input::StationEvent;
 
@@ -75,6 +75,30 @@ fn pitfall_028_a_heartbeat_is_refused_once_the_core_has_refused() {
         let heap = bench.call("StatusNotification", status_payload(dialect));
         bench.reply(&heap.call(), Reply::NotAccepted);
         assert_eq!(bench.call("Heartbeat", "{}").error().1, "SecurityError");
+    }
+}
+
+#[test]
+fn one_that_never_booted_has_its_heartbeats_answered_whatever_else_is_refused() {
+    for dialect in ALL {
+        let mut bench = Bench::new(dialect);
+        let heap = bench.call("StatusNotification", status_payload(dialect));
+        bench.reply(&heap.call(), Reply::NotAccepted);
+        assert_eq!(bench.link.registration(), None);
+        assert_eq!(bench.call("Heartbeat", "{}").sent[0][0], 3);
+    }
+}
+
+#[test]
+fn one_that_an_operator_accepts_has_its_heartbeats_answered_without_another_boot() {
+    for registration in [Registration::Pending, Registration::Rejected] {
+        let mut bench = Bench::registered(Dialect::V16, registration);
+        assert_eq!(bench.call("Heartbeat", "{}").error().1, "SecurityError");
+        for (generation, answers) in [(GENERATION + 1, false), (GENERATION, true)] {
+            let accept = Action::Accept { station: "CS-1".into(), generation };
+            assert_eq!(bench.link.act(&accept, NOW), answers);
+            assert_eq!(bench.call("Heartbeat", "{}").sent[0][0], if answers { 3 } else { 4 });
+        }
     }
 }
 

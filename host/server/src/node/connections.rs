@@ -45,6 +45,7 @@ impl Connections {
             Action::Reply { call: Call::Station { generation, .. }, .. }
             | Action::Command { generation, .. }
             | Action::Abandon { generation, .. }
+            | Action::Accept { generation, .. }
             | Action::Close { generation, .. } => *generation,
             Action::Reply { call: Call::Api { .. }, .. } => return false,
         };

@@ -97,7 +97,13 @@ fn a_station_that_an_operator_lets_in_need_not_boot_again() {
     let known = TransactionRef::Known(transaction);
     assert_eq!(bench.report(known.clone(), stop.clone()), Some(Reply::NotAccepted));
     // The answer to that boot got lost: the station says the same again, for ever.
+    let accepts =
+        |bench: &Bench| bench.actions.iter().filter(|a| matches!(a, Action::Accept { .. })).count();
+    assert_eq!(accepts(&bench), 0);
     bench.register(Registration::Accepted);
+    assert_eq!(accepts(&bench), 1, "its connection is told, and answers its heartbeats");
+    bench.register(Registration::Accepted);
+    assert_eq!(accepts(&bench), 1);
     assert!(matches!(bench.report(known, stop), Some(Reply::Transaction { .. })));
     assert_eq!(bench.site.booted(&station()), Some(Registration::Accepted));
 }
