@@ -7,7 +7,9 @@ use serde::{Deserialize, Serialize};
 use crate::fact::FactError;
 use crate::fact::command::{CommandOutcome, CommandWanted};
 use crate::fact::network::{PluginInstalled, TariffPut, TokenPut};
-use crate::fact::station::{ConnectorStatus, StationBooted, StationConnected, StationRegistered};
+use crate::fact::station::{
+    ConnectorStatus, Registration, StationBooted, StationConnected, StationRegistered,
+};
 use crate::fact::transaction::{CdrSealed, Finding, HeldFor, Proposal, Quote, TransactionRecord};
 use crate::ids::{CommandId, IdToken, SessionId, StationId, TransactionId, VisitId};
 use crate::pricing::bill::Totals;
@@ -123,6 +125,8 @@ pub struct Station {
     pub changed: Timestamp,
     /// Its last boot.
     pub booted: Option<StationBooted>,
+    /// How it stands since that: what it was answered, or accepted by an operator since.
+    pub standing: Option<Registration>,
 }
 
 impl RowBody for Station {}

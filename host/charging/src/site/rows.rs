@@ -127,6 +127,7 @@ fn station_row(station: &Station) -> (Key, Option<Row>) {
         connected: station.connection.clone(),
         changed: station.changed,
         booted: station.booted.clone(),
+        standing: station.standing(),
     };
     (Key::station(&station.id), Some(body.to_row()))
 }
