@@ -273,7 +273,7 @@ impl Config {
                 ocpp.bind
             ));
         }
-        if !ocpp.unauthenticated.is_empty() && beyond(&ocpp.bind) {
+        if !ocpp.unauthenticated.is_empty() {
             warnings.push(format!(
                 "stations from {} connect without a password (ocpp.unauthenticated)",
                 ocpp.unauthenticated.iter().map(Cidr::to_string).collect::<Vec<_>>().join(", ")

@@ -45,6 +45,9 @@ fn every_key_is_read() {
     assert_eq!(config.policy().meter_tolerance.0, 20_000);
     assert!(config.plugins.allow_unsigned);
     assert_eq!(config.warnings().len(), 2);
+    let local = parse("[ocpp]\nunauthenticated = [\"127.0.0.0/8\"]", &[]).unwrap();
+    let [warning] = local.warnings().try_into().unwrap();
+    assert!(warning.contains("127.0.0.0/8 connect without a password"), "{warning}");
 }
 
 #[test]
