@@ -10,7 +10,7 @@ use std::collections::VecDeque;
 use busbar_charging::action::{Action, Reply};
 use busbar_charging::fact::Call;
 use busbar_charging::fact::station::Registration;
-use busbar_charging::ids::CommandId;
+use busbar_charging::ids::{CommandId, StationId};
 use busbar_charging::input::{CommandReturned, Input, StationEvent};
 use busbar_charging::units::Timestamp;
 use busbar_ocpp::rpc::{self, BadKind, CallError};
@@ -25,6 +25,8 @@ use line::Line;
 
 /// Longest reason of a WebSocket close frame, in bytes (RFC 6455 section 5.5).
 const MAX_REASON_BYTES: usize = 123;
+/// Outputs that most frames make: one, or an answer and a note.
+const USUAL_OUTPUTS: usize = 2;
 /// WebSocket close code of an orderly end.
 const NORMAL_CLOSURE: u16 = 1000;
 
@@ -178,11 +180,21 @@ impl Link {
 
     /// The next output, in order.
     pub fn poll(&mut self) -> Option<LinkOutput> {
-        self.outputs.pop_front().map(|queued| queued.output)
+        let next = self.outputs.pop_front();
+        if next.is_none() {
+            // Most connections are idle: they hold no room.
+            self.outputs = VecDeque::new();
+        }
+        next.map(|queued| queued.output)
+    }
+
+    /// Whose connection.
+    pub fn station(&self) -> &StationId {
+        &self.config.station
     }
 
     /// Whether the station is accepted, as far as this connection knows: by the answer to its last
-    /// boot, and not accepted once the core has said so.
+    /// boot and what the core has said since; none if it never booted.
     pub fn registration(&self) -> Option<Registration> {
         self.registration
     }
@@ -243,7 +255,7 @@ impl Link {
                 }
                 let frame = rpc::call_result(&open.id, &payload);
                 if open.answer.keeps() {
-                    self.calls.keep(&open, &frame, now);
+                    self.calls.keep(open, &payload, now);
                 }
                 self.send(frame);
             }
@@ -263,8 +275,7 @@ impl Link {
                 self.triggered_heartbeat = true;
             }
             let frame = rpc::call(&next.id, &next.action, &next.payload);
-            let output = LinkOutput::Send(frame);
-            self.outputs.push_back(Queued { output, command: Some(next.command) });
+            self.queue(Queued { output: LinkOutput::Send(frame), command: Some(next.command) });
         }
     }
 
@@ -299,7 +310,14 @@ impl Link {
     }
 
     fn push(&mut self, output: LinkOutput) {
-        self.outputs.push_back(Queued { output, command: None });
+        self.queue(Queued { output, command: None });
+    }
+
+    fn queue(&mut self, queued: Queued) {
+        if self.outputs.capacity() == 0 {
+            self.outputs.reserve_exact(USUAL_OUTPUTS);
+        }
+        self.outputs.push_back(queued);
     }
 }
 

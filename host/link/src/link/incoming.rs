@@ -10,7 +10,7 @@ use busbar_ocpp::{Decoded, ErrorCode, Fault, Side, Version};
 use serde_json::json;
 
 use super::Link;
-use super::calls::{Print, Seen};
+use super::calls::Seen;
 use super::line::Owner;
 use crate::adapter::{self, Said};
 use crate::output::{Note, Strange};
@@ -37,8 +37,7 @@ impl Link {
 
     /// A CALL: answered at once or by a later reply, whatever we wait for ourselves (PITFALLS 6).
     fn call(&mut self, id: &str, action: &str, payload: &str, now: Timestamp) {
-        let print = Print::of(action, payload);
-        match self.calls.seen(id, print, now) {
+        match self.calls.seen(id, action, payload, now) {
             Seen::No => self.calls.forget(id),
             Seen::Open => {
                 return self.note(Note::Repeated { action: action.into(), answered: false });
@@ -52,7 +51,7 @@ impl Link {
             Err(fault) => self.refuse_call(id, action, payload, &fault),
             Ok(Said::Heartbeat) => self.heartbeat(id, now),
             Ok(Said::Events { events, answer }) => {
-                match self.calls.enter((id, action), print, answer, now) {
+                match self.calls.enter((id, action, payload), answer, now) {
                     Some(key) => self.say(events, key),
                     None => {
                         let fault = adapter::action_fault(
