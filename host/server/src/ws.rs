@@ -6,6 +6,7 @@ mod connection;
 mod handshake;
 
 use std::net::SocketAddr;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -18,12 +19,14 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 
 use crate::config::Ocpp;
 use crate::node::Life;
 use crate::secrets::InstallationKey;
 use crate::telemetry::Metrics;
 use admission::{Admission, Place};
+use connection::Connection;
 
 /// Connections that end with the host are closed over this time, so that stations do not all
 /// come back at once.
@@ -134,7 +137,7 @@ impl Running {
 }
 
 async fn accept(bound: Bound, shared: Arc<Shared>) {
-    let mut ending = shared.ending();
+    let mut ending = pin!(ended(shared.ending()));
     let mut tasks = JoinSet::new();
     loop {
         tokio::select! {
@@ -147,7 +150,7 @@ async fn accept(bound: Bound, shared: Arc<Shared>) {
                 }
             },
             Some(_) = tasks.join_next(), if !tasks.is_empty() => {}
-            () = ended(&mut ending) => break,
+            () = &mut ending => break,
         }
     }
     drop(bound.listener);
@@ -155,7 +158,7 @@ async fn accept(bound: Bound, shared: Arc<Shared>) {
 }
 
 /// Waits until the host ends.
-async fn ended(ending: &mut watch::Receiver<bool>) {
+async fn ended(mut ending: watch::Receiver<bool>) {
     let _ended_or_gone = ending.wait_for(|ending| *ending).await.is_ok();
 }
 
@@ -173,44 +176,67 @@ async fn take(
     };
     // Frames are small and wait for an answer.
     let _slower = stream.set_nodelay(true);
-    let (shared, tls) = (Arc::clone(shared), bound.tls.clone());
-    tasks.spawn(async move {
-        match tls {
-            None => begin(shared, stream, peer, place, false).await,
-            Some(tls) => {
-                let patience = shared.config.handshake_timeout;
-                match tokio::time::timeout(patience, tls.accept(stream)).await {
-                    Ok(Ok(stream)) => begin(shared, stream, peer, place, true).await,
-                    Ok(Err(error)) => {
-                        shared.metrics.handshake("tls_failed");
-                        tracing::debug!(%peer, %error, "TLS handshake failed");
-                    }
-                    Err(_) => shared.metrics.handshake("too_slow"),
-                }
-            }
-        }
-    });
+    let shared = Arc::clone(shared);
+    // A handshake needs far more room than a connection, and gives it back.
+    match bound.tls.clone() {
+        None => tasks.spawn(serve(place, Box::pin(begin(shared, stream, peer, false)))),
+        Some(tls) => tasks.spawn(serve(place, Box::pin(begin_tls(shared, tls, stream, peer)))),
+    };
 }
 
-/// The WebSocket handshake, then the connection.
-async fn begin<S>(shared: Arc<Shared>, stream: S, peer: SocketAddr, place: Place, tls: bool)
+/// A connection from its handshake to its end.
+async fn serve<S, F>(place: Place, shaking: Pin<Box<F>>)
 where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    S: AsyncRead + AsyncWrite + Unpin,
+    F: Future<Output = Option<Box<Connection<S>>>>,
+{
+    let opened = shaking.await;
+    place.shaken();
+    if let Some(connection) = opened {
+        connection.run().await;
+    }
+    drop(place);
+}
+
+/// The TLS handshake, then that of the WebSocket.
+async fn begin_tls(
+    shared: Arc<Shared>,
+    tls: TlsAcceptor,
+    stream: TcpStream,
+    peer: SocketAddr,
+) -> Option<Box<Connection<TlsStream<TcpStream>>>> {
+    let patience = shared.config.handshake_timeout;
+    match tokio::time::timeout(patience, tls.accept(stream)).await {
+        Ok(Ok(stream)) => begin(shared, stream, peer, true).await,
+        Ok(Err(error)) => {
+            shared.metrics.handshake("tls_failed");
+            tracing::debug!(%peer, %error, "TLS handshake failed");
+            None
+        }
+        Err(_) => {
+            shared.metrics.handshake("too_slow");
+            None
+        }
+    }
+}
+
+/// The WebSocket handshake; none when there is no connection to run.
+async fn begin<S>(
+    shared: Arc<Shared>,
+    stream: S,
+    peer: SocketAddr,
+    tls: bool,
+) -> Option<Box<Connection<S>>>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
 {
     let patience = shared.config.handshake_timeout;
     let shaking = handshake::accept(&shared, stream, peer, tls);
-    let opened = match tokio::time::timeout(patience, shaking).await {
-        Err(_) => {
-            shared.metrics.handshake("too_slow");
-            return;
-        }
-        Ok(opened) => opened,
+    let Ok(opened) = tokio::time::timeout(patience, shaking).await else {
+        shared.metrics.handshake("too_slow");
+        return None;
     };
-    let Some(opened) = opened else { return };
-    place.shaken();
-    let mut ending = shared.ending();
-    connection::run(&shared, opened, &mut ending).await;
-    drop(place);
+    connection::begin(shared, opened?).await
 }
 
 /// How long a connection waits before it closes when the host ends.

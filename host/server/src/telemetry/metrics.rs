@@ -64,13 +64,13 @@ struct VersionLabel {
     version: &'static str,
 }
 
-/// A frame, as it is counted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum OcppFrame {
-    /// From a station.
-    Inbound,
-    /// To a station.
-    Outbound,
+/// The counters of the frames of one version, for who counts each.
+#[derive(Clone, Debug)]
+pub struct OcppFrames {
+    /// Frames from stations.
+    pub inbound: Counter,
+    /// Frames to stations.
+    pub outbound: Counter,
 }
 
 impl Default for Metrics {
@@ -124,13 +124,13 @@ impl Metrics {
         self.inner.http_seconds.observe(took.as_secs_f64());
     }
 
-    /// A frame was read or written.
-    pub fn ocpp_frame(&self, version: &'static str, frame: OcppFrame) {
-        let direction = match frame {
-            OcppFrame::Inbound => "in",
-            OcppFrame::Outbound => "out",
+    /// The counters of frames read and written in a version.
+    pub fn ocpp_frames(&self, version: &'static str) -> OcppFrames {
+        let of = |direction| {
+            let labels = FrameLabels { version, direction };
+            self.inner.frames.get_or_create_owned(&labels)
         };
-        self.inner.frames.get_or_create(&FrameLabels { version, direction }).inc();
+        OcppFrames { inbound: of("in"), outbound: of("out") }
     }
 
     /// A station tried to connect. `result` is one of a few words of ours.

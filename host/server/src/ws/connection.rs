@@ -1,12 +1,17 @@
 //! Owns one connection's task: socket on one side, `Link` on the other, the engine behind it.
 //! Must never let a slow or flooding station touch another one.
 
+mod pace;
+
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use busbar_charging::action::Action;
-use busbar_charging::fact::station::Registration;
-use busbar_charging::row;
+use busbar_charging::fact::station::Dialect;
+use busbar_charging::input::Input;
 use busbar_charging::subject::Subject;
 use busbar_charging::units::{Millis, Timestamp};
 use busbar_engine::Event;
@@ -15,7 +20,7 @@ use busbar_ocpp::Leniency;
 use busbar_ocpp::rpc::Limits;
 use futures_util::{SinkExt, StreamExt};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
@@ -26,7 +31,8 @@ use super::handshake::{Opened, name};
 use super::{Shared, drain_delay, ended};
 use crate::clock;
 use crate::node::{Life, Mailbox, Message, Opening};
-use crate::telemetry::OcppFrame;
+use crate::telemetry::OcppFrames;
+use pace::Pace;
 
 /// A station that does not take what we send for so long is gone.
 const SLOW_READER: Duration = Duration::from_secs(30);
@@ -35,56 +41,68 @@ const CLOSING: Duration = Duration::from_secs(2);
 /// Seconds over which a station's messages are counted.
 const RATE_OVER: u32 = 10;
 
-/// Runs a connection to its end.
-pub(super) async fn run<S>(
-    shared: &Arc<Shared>,
+/// A connection of a station. Most are idle: what one costs then is the size of this and of the
+/// future of `run`, so whatever is seldom needed is boxed.
+pub(super) struct Connection<S> {
+    shared: Arc<Shared>,
+    socket: WebSocketStream<S>,
+    mailbox: Mailbox,
+    subject: Subject,
+    life: Life,
+    generation: u64,
+    version: &'static str,
+    frames: OcppFrames,
+    link: Link,
+    heard: Instant,
+    pinged: bool,
+    pace: Pace,
+}
+
+/// Begins what has come in; none when it had to be closed at once.
+pub(super) async fn begin<S>(
+    shared: Arc<Shared>,
     mut opened: Opened<S>,
-    ending: &mut watch::Receiver<bool>,
-) where
+) -> Option<Box<Connection<S>>>
+where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let Some(dialect) = opened.dialect else {
         // OCPP-J 1.6 section 3.2, 2.x part 4 section 3.3: finish, then close.
         close(&mut opened.socket, 1002, "no common subprotocol").await;
-        return;
+        return None;
     };
     let Some(life) = (shared.lives)() else {
         close(&mut opened.socket, 1012, "the host is starting").await;
-        return;
+        return None;
     };
     let generation = shared.next_generation();
     let (sender, mailbox) = mpsc::unbounded_channel();
     life.send(Message::Open(Opening { generation, mailbox: sender }));
-    let config = link_config(shared, &opened, dialect, &life, generation);
-    // Only its beginning needs the row.
-    opened.row = None;
-    let station = opened.station.clone();
-    tracing::info!(%station, generation, version = name(dialect), peer = %opened.peer,
+    let config = link_config(&shared, &opened, dialect, &life, generation);
+    let version = name(dialect);
+    tracing::info!(station = %opened.station, generation, version, peer = %opened.peer,
         "station connected");
-    let mut connection = Connection {
-        shared,
-        subject: Subject::Station(opened.station.clone()),
-        opened,
+    let now = Instant::now();
+    Some(Box::new(Connection {
+        socket: opened.socket,
+        mailbox,
+        subject: Subject::Station(opened.station),
         life,
         generation,
-        version: name(dialect),
+        version,
+        frames: shared.metrics.ocpp_frames(version),
         link: Link::new(config, clock::now()),
-        heard: Instant::now(),
+        heard: now,
         pinged: false,
-        tokens: f64::from(shared.config.message_rate * RATE_OVER),
-        refilled: Instant::now(),
-    };
-    let why = connection.go_on(mailbox, ending).await;
-    tracing::info!(%station, generation, %why, "station disconnected");
-    connection.link.closed(&why, clock::now());
-    connection.last_words();
-    connection.life.send(Message::Closed(generation));
+        pace: Pace::new(shared.config.message_rate, Duration::from_secs(RATE_OVER.into()), now),
+        shared,
+    }))
 }
 
 fn link_config<S>(
     shared: &Shared,
     opened: &Opened<S>,
-    dialect: busbar_charging::fact::station::Dialect,
+    dialect: Dialect,
     life: &Life,
     generation: u64,
 ) -> LinkConfig {
@@ -99,31 +117,8 @@ fn link_config<S>(
     config.call_timeout = millis(shared.config.call_timeout);
     config.heartbeat_interval_s =
         u32::try_from(shared.config.heartbeat.as_secs()).unwrap_or(u32::MAX);
-    config.registration = row.and_then(standing);
+    config.registration = row.and_then(|row| row.standing);
     config
-}
-
-/// How a station stands, as the core sees it: what its last boot was answered, but for an operator
-/// who has let it in since.
-fn standing(row: &row::Station) -> Option<Registration> {
-    let answered = row.booted.as_ref()?.registration;
-    let now = row.registered.as_ref().map(|registered| registered.registration);
-    Some(if now == Some(Registration::Accepted) { Registration::Accepted } else { answered })
-}
-
-struct Connection<'a, S> {
-    shared: &'a Arc<Shared>,
-    subject: Subject,
-    opened: Opened<S>,
-    life: Life,
-    generation: u64,
-    version: &'static str,
-    link: Link,
-    heard: Instant,
-    pinged: bool,
-    /// Messages that the station may still send now.
-    tokens: f64,
-    refilled: Instant,
 }
 
 /// What woke a connection.
@@ -134,20 +129,43 @@ enum Woken {
     Ending,
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
+/// What goes out on the socket.
+enum Outgoing {
+    Frame(String),
+    Close(u16, String),
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
+    /// Carries frames and actions until the connection has ended.
+    pub(super) async fn run(mut self: Box<Self>) {
+        let why = self.go_on().await;
+        let (station, generation) = (self.link.station(), self.generation);
+        tracing::info!(%station, generation, %why, "station disconnected");
+        self.link.closed(&why, clock::now());
+        self.last_words();
+        self.life.send(Message::Closed(self.generation));
+    }
+
     /// Carries frames and actions until the connection ends; says why it did.
-    async fn go_on(&mut self, mut mailbox: Mailbox, ending: &mut watch::Receiver<bool>) -> String {
+    async fn go_on(&mut self) -> String {
+        let mut ending = pin!(ended(self.shared.ending()));
+        let mut timer = pin!(sleep_until(self.wake_at(true)));
         loop {
             if let Err(why) = self.pump().await {
                 return why;
             }
-            let wake_at = self.wake_at();
             let may_read = self.may_read();
+            // It may ring too early, which costs less than to set it anew with every frame.
+            let wake_at = self.wake_at(may_read);
+            if wake_at < timer.deadline() {
+                timer.as_mut().reset(wake_at);
+            }
             let woken = tokio::select! {
-                frame = self.opened.socket.next(), if may_read => Woken::Frame(frame),
-                action = mailbox.recv() => Woken::Action(action),
-                () = sleep_until(wake_at) => Woken::Timer,
-                () = ended(ending) => Woken::Ending,
+                biased;
+                action = self.mailbox.recv() => Woken::Action(action),
+                () = &mut ending => Woken::Ending,
+                () = &mut timer => Woken::Timer,
+                frame = self.socket.next(), if may_read => Woken::Frame(frame),
             };
             match woken {
                 Woken::Frame(Some(Ok(frame))) => {
@@ -155,47 +173,37 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
                         return why;
                     }
                 }
-                Woken::Frame(Some(Err(error))) => return self.broken(&error).await,
+                Woken::Frame(Some(Err(error))) => return Box::pin(self.broken(error)).await,
                 Woken::Frame(None) => return "the station closed the connection".into(),
                 Woken::Action(Some(action)) => {
                     self.link.act(&action, clock::now());
                 }
                 Woken::Action(None) => {
-                    close(&mut self.opened.socket, 1012, "the host starts again").await;
+                    Box::pin(close(&mut self.socket, 1012, "the host starts again")).await;
                     return "the engine ended".into();
                 }
                 Woken::Timer => {
                     if let Err(why) = self.tick().await {
                         return why;
                     }
+                    timer.as_mut().reset(self.wake_at(self.may_read()));
                 }
-                Woken::Ending => {
-                    tokio::time::sleep(drain_delay(self.generation)).await;
-                    close(&mut self.opened.socket, 1012, "the host stops").await;
-                    return "the host stops".into();
-                }
+                Woken::Ending => return Box::pin(self.drain()).await,
             }
         }
     }
 
     /// Hands out what the link has to say.
     async fn pump(&mut self) -> Result<(), String> {
-        while let Some(output) = self.link.poll() {
-            match output {
-                LinkOutput::Send(text) => {
-                    self.capture(false, &text);
-                    self.shared.metrics.ocpp_frame(self.version, OcppFrame::Outbound);
-                    let sending = self.opened.socket.send(WsMessage::text(text));
-                    match timeout(SLOW_READER, sending).await {
-                        Ok(Ok(())) => {}
-                        Ok(Err(error)) => return Err(format!("sending failed: {error}")),
-                        Err(_) => return Err("the station does not read".into()),
-                    }
+        while let Some(outgoing) = self.hand_out()? {
+            match outgoing {
+                Outgoing::Frame(text) => {
+                    self.capture(false, &text, clock::now());
+                    self.frames.outbound.inc();
+                    self.send(WsMessage::text(text)).await?;
                 }
-                LinkOutput::Input(input) => self.input(input)?,
-                LinkOutput::Note(note) => self.note(&note),
-                LinkOutput::Close { code, reason } => {
-                    close(&mut self.opened.socket, code, &reason).await;
+                Outgoing::Close(code, reason) => {
+                    Box::pin(close(&mut self.socket, code, &reason)).await;
                     return Err(reason);
                 }
             }
@@ -203,7 +211,37 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
         Ok(())
     }
 
-    fn input(&self, input: busbar_charging::input::Input) -> Result<(), String> {
+    /// Hands inputs to the engine and notes to the log, up to the next that is for the socket.
+    fn hand_out(&mut self) -> Result<Option<Outgoing>, String> {
+        while let Some(output) = self.link.poll() {
+            match output {
+                LinkOutput::Send(text) => return Ok(Some(Outgoing::Frame(text))),
+                LinkOutput::Close { code, reason } => {
+                    return Ok(Some(Outgoing::Close(code, reason)));
+                }
+                LinkOutput::Input(input) => self.input(input)?,
+                LinkOutput::Note(note) => self.note(&note),
+            }
+        }
+        Ok(None)
+    }
+
+    /// Sends a message. Nearly always the socket takes it at once, and no timer is needed.
+    async fn send(&mut self, message: WsMessage) -> Result<(), String> {
+        let mut sending = self.socket.send(message);
+        let at_once = poll_fn(|context| Poll::Ready(Pin::new(&mut sending).poll(context))).await;
+        let sent = match at_once {
+            Poll::Ready(sent) => Ok(sent),
+            Poll::Pending => Box::pin(timeout(SLOW_READER, sending)).await,
+        };
+        match sent {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(error)) => Err(format!("sending failed: {error}")),
+            Err(_) => Err("the station does not read".into()),
+        }
+    }
+
+    fn input(&self, input: Input) -> Result<(), String> {
         let event = Event::Input(self.subject.clone(), input);
         if self.life.send(Message::Event(event)) {
             return Ok(());
@@ -227,13 +265,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
         self.pinged = false;
         match frame {
             WsMessage::Text(text) => {
-                self.tokens -= 1.0;
-                self.capture(true, text.as_str());
-                self.shared.metrics.ocpp_frame(self.version, OcppFrame::Inbound);
-                self.link.receive(text.as_str(), clock::now());
+                let now = clock::now();
+                self.pace.take(self.heard);
+                self.capture(true, text.as_str(), now);
+                self.frames.inbound.inc();
+                self.link.receive(text.as_str(), now);
             }
             WsMessage::Binary(_) => {
-                self.tokens -= 1.0;
+                self.pace.take(self.heard);
                 self.link.receive_binary(clock::now());
             }
             WsMessage::Close(_) => return Some("the station closed the connection".into()),
@@ -242,13 +281,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
         None
     }
 
-    fn capture(&self, inbound: bool, text: &str) {
-        let station = &self.opened.station;
-        self.shared.capture.frame(station, self.generation, inbound, clock::now(), text);
+    fn capture(&self, inbound: bool, text: &str, now: Timestamp) {
+        let station = self.link.station();
+        self.shared.capture.frame(station, self.generation, inbound, now, text);
     }
 
     fn note(&self, note: &Note) {
-        let station = &self.opened.station;
+        let station = self.link.station();
         match note {
             Note::Heartbeat => {}
             Note::Borne { action, violations, .. } => {
@@ -274,41 +313,39 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
         }
         if silence >= self.shared.config.ping && !self.pinged {
             self.pinged = true;
-            let pinging = self.opened.socket.send(WsMessage::Ping(Bytes::new()));
-            if !matches!(timeout(SLOW_READER, pinging).await, Ok(Ok(()))) {
-                return Err("the station does not read".into());
-            }
+            let pinging = self.send(WsMessage::Ping(Bytes::new())).await;
+            return pinging.map_err(|_| "the station does not read".into());
         }
         Ok(())
     }
 
-    fn wake_at(&self) -> Instant {
+    fn wake_at(&self, may_read: bool) -> Instant {
         let silence = if self.pinged { 2 } else { 1 };
         let mut at = self.heard + self.shared.config.ping * silence;
         if let Some(due) = self.link.deadline() {
             at = at.min(Instant::now() + until(due));
         }
-        if self.tokens < 1.0 {
-            at = at.min(Instant::now() + Duration::from_millis(100));
-        }
-        at
+        if may_read { at } else { at.min(self.pace.opens_at()) }
     }
 
     /// Whether the station may send now: one that floods is read no faster than configured, and
     /// its own socket fills up. Nothing is lost, and no other station waits for it.
-    fn may_read(&mut self) -> bool {
-        let rate = f64::from(self.shared.config.message_rate);
-        let passed = self.refilled.elapsed().as_secs_f64();
-        self.refilled = Instant::now();
-        self.tokens = (self.tokens + passed * rate).min(rate * f64::from(RATE_OVER));
-        self.tokens >= 1.0
+    fn may_read(&self) -> bool {
+        self.pace.is_open(self.heard) || self.pace.is_open(Instant::now())
     }
 
-    async fn broken(&mut self, error: &Error) -> String {
+    async fn broken(&mut self, error: Error) -> String {
         if let Error::Capacity(_) = error {
-            close(&mut self.opened.socket, 1009, "the frame is too large").await;
+            close(&mut self.socket, 1009, "the frame is too large").await;
         }
         format!("the connection broke: {error}")
+    }
+
+    /// The host ends.
+    async fn drain(&mut self) -> String {
+        tokio::time::sleep(drain_delay(self.generation)).await;
+        close(&mut self.socket, 1012, "the host stops").await;
+        "the host stops".into()
     }
 }
 
@@ -330,3 +367,6 @@ fn until(due: Timestamp) -> Duration {
 fn millis(duration: Duration) -> Millis {
     Millis(i64::try_from(duration.as_millis()).unwrap_or(i64::MAX))
 }
+
+#[cfg(test)]
+mod tests;
