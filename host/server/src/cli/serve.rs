@@ -24,7 +24,17 @@ impl Serve {
             config.data = data;
         }
         start_logs(&config.log).map_err(Failure::Failed)?;
-        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(socket_threads())
+            .enable_all()
+            .build()?;
         runtime.block_on(crate::serve::run(&config)).map_err(Failure::Failed)
     }
+}
+
+/// Threads for sockets: half of the cores, since others decide, commit and price. One more than
+/// are busy costs more than it gives: whenever a frame comes in, a thread that sleeps is woken to
+/// look for a share of the work.
+fn socket_threads() -> usize {
+    std::thread::available_parallelism().map_or(1, |cores| (cores.get() / 2).max(1))
 }
