@@ -36,7 +36,8 @@ const TRIGGERED_FOR: Millis = Millis::from_secs(5 * 60);
 /// A site's state.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Site {
-    stations: BTreeMap<StationId, Station>,
+    /// Boxed: a map has room for eleven at once, and most sites have one.
+    stations: BTreeMap<StationId, Box<Station>>,
 }
 
 /// How much there is of what a status page shows.
@@ -205,7 +206,7 @@ impl Site {
     /// Does what is due.
     fn due(&self, context: &Context<'_>, now: Timestamp) -> Outcome {
         let mut outcome = Outcome::default();
-        for station in self.stations.values() {
+        for station in self.stations() {
             if station.commands_due().is_some_and(|due| due <= now) {
                 self.run_commands(now, station, &mut outcome);
             }
@@ -220,7 +221,7 @@ impl Site {
     /// have an unknown outcome, prices are asked for again.
     fn recovered(&self, context: &Context<'_>, now: Timestamp) -> Outcome {
         let mut outcome = Outcome::default();
-        for station in self.stations.values() {
+        for station in self.stations() {
             command::end_sent(now, station, &mut outcome);
             if let Some(connection) = &station.connection {
                 outcome.facts.push(Fact::from(StationDisconnected {
@@ -240,9 +241,8 @@ impl Site {
     /// The only way that the state changes.
     pub fn apply(&mut self, fact: &Fact) {
         if let Some(id) = station_of(fact) {
-            let station =
-                self.stations.entry(id.clone()).or_insert_with(|| Station::new(id.clone()));
-            station.apply(fact);
+            let new = || Box::new(Station::new(id.clone()));
+            self.stations.entry(id.clone()).or_insert_with(new).apply(fact);
         }
     }
 
@@ -260,12 +260,12 @@ impl Site {
             let bills = station.transactions.values().filter_map(|t| billing::due(station, t));
             bills.chain(station.commands_due()).min()
         };
-        self.stations.values().filter_map(of_station).min()
+        self.stations().filter_map(of_station).min()
     }
 
     /// The facts that make this state again.
     pub fn snapshot(&self) -> Vec<Fact> {
-        self.stations.values().flat_map(Station::snapshot).collect()
+        self.stations().flat_map(Station::snapshot).collect()
     }
 
     /// How a station stands, as far as its connection must know: its registration, if it ever
@@ -277,7 +277,7 @@ impl Site {
     /// How much there is of what a status page shows.
     pub fn counts(&self) -> Counts {
         let mut counts = Counts::default();
-        for station in self.stations.values() {
+        for station in self.stations() {
             counts.stations += u64::from(!station.removed);
             for transaction in station.transactions.values() {
                 counts.open += u64::from(transaction.is_live());
@@ -288,11 +288,11 @@ impl Site {
     }
 
     fn station(&self, id: &StationId) -> Option<&Station> {
-        self.stations.get(id)
+        self.stations.get(id).map(Box::as_ref)
     }
 
     fn stations(&self) -> impl Iterator<Item = &Station> {
-        self.stations.values()
+        self.stations.values().map(Box::as_ref)
     }
 }
 

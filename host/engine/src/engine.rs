@@ -240,7 +240,11 @@ impl Engine {
     }
 
     fn enqueue(&mut self, id: SlotId, input: Input, now: Timestamp) {
-        self.subjects.get_mut(id).queue.push_back(input);
+        let queue = &mut self.subjects.get_mut(id).queue;
+        if queue.capacity() == 0 {
+            queue.reserve_exact(1);
+        }
+        queue.push_back(input);
         self.queued += 1;
         self.advance(id, now);
     }
@@ -304,6 +308,10 @@ impl Engine {
     fn decide_head(&mut self, id: SlotId, recalled: &Recalled, now: Timestamp) {
         let slot = self.subjects.get_mut(id);
         let Some(input) = slot.queue.pop_front() else { return };
+        if slot.queue.is_empty() {
+            // Nearly all queues are empty at any time: they hold no room.
+            slot.queue = VecDeque::new();
+        }
         self.queued -= 1;
         self.counters.inputs += 1;
         let was_deadline = matches!(input, Input::Deadline);
