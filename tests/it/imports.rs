@@ -32,13 +32,14 @@ const MAY_IMPORT: [(&str, &[&str]); 9] = [
 ];
 
 /// Crates from outside that only some of ours may name, in `dependencies` of any kind.
-const NAMED_BY: [(&str, &[&str]); 7] = [
+const NAMED_BY: [(&str, &[&str]); 8] = [
     ("tokio", &["busbar", "busbar-sim", "busbar-tests"]),
     ("tokio-tungstenite", &["busbar", "busbar-sim", "busbar-tests"]),
     ("tokio-rustls", &["busbar", "busbar-sim", "busbar-tests"]),
     ("axum", &["busbar"]),
     ("wasmtime", &["busbar-sandbox"]),
     ("sled", &["busbar-store"]),
+    ("redb", &["busbar-store"]),
     ("wit-bindgen", &["busbar-sdk"]),
 ];
 
@@ -82,7 +83,7 @@ fn the_core_reaches_no_runtime_and_no_engine() {
     let metadata = metadata();
     for name in ["busbar-ocpp", "busbar-charging", "busbar-link", "busbar-engine"] {
         let reached = reached(&metadata, name);
-        for heavy in ["tokio", "wasmtime", "sled", "axum", "mio", "rustls"] {
+        for heavy in ["tokio", "wasmtime", "sled", "redb", "axum", "mio", "rustls"] {
             assert!(!reached.contains(heavy), "{name} reaches {heavy}");
         }
     }

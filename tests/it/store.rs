@@ -1,6 +1,7 @@
 //! The store's promises, kept by every backend: what was acknowledged is there after any end, in
 //! order, with its rows. For sled also: nothing is acknowledged before it is synced, by the
-//! system calls that it makes.
+//! system calls that it makes; the file of rows alone may be synced later, since the log makes
+//! every row again.
 #![allow(clippy::unwrap_used, reason = "a test that fails panics")]
 
 mod conformance;
@@ -21,7 +22,6 @@ fn open_sled(folder: &Path) -> (Box<dyn Store>, Restored) {
         cache_bytes: 8 << 20,
         reserve_bytes: 4096,
         row_delay_blocks: 9,
-        rows_per_commit: 1,
         waiting_rows: 20,
         archive_step: 8,
         archive_file_bytes: 100_000,

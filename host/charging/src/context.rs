@@ -38,6 +38,9 @@ pub struct Policy {
     pub meter_tolerance: Energy,
     /// Station and server clock may differ by so much.
     pub clock_tolerance: Millis,
+    /// False while what a session writes may find no room on the disk: tokens that would begin
+    /// one and remote starts are refused. What a station reports is taken always.
+    pub new_sessions: bool,
 }
 
 impl Default for Policy {
@@ -51,6 +54,7 @@ impl Default for Policy {
             max_power: Power(1_000_000),
             meter_tolerance: Energy::from_wh(10),
             clock_tolerance: Millis::from_secs(24 * 60 * 60),
+            new_sessions: true,
         }
     }
 }

@@ -184,7 +184,7 @@ impl Site {
             StationEvent::Authorize { token } => {
                 let asked =
                     Asked { station, token: &token, transaction: None, evse: None, starts: true };
-                let authorization = self.authorize(context, now, &asked);
+                let authorization = self.present(context, now, &asked);
                 let (station, answer) = (id.clone(), authorization.clone());
                 let fact = TokenPresented { at: now, station, token, authorization };
                 reply(vec![fact.into()], call, Reply::Authorized(answer))

@@ -104,6 +104,29 @@ pub trait Store: Send {
 
     /// A reader of this store.
     fn reader(&self) -> Arc<dyn Reader>;
+
+    /// Ends in order: what is written behind is written, so that the next start has little to do.
+    /// A store that is dropped without it loses nothing. Nothing is committed after.
+    ///
+    /// # Errors
+    /// The disk failed; nothing that was committed is lost.
+    fn close(&mut self) -> Result<(), StoreError> {
+        Ok(())
+    }
+}
+
+impl<S: Store + ?Sized> Store for Box<S> {
+    fn commit(&mut self, batch: &Batch) -> Result<(), StoreError> {
+        (**self).commit(batch)
+    }
+
+    fn reader(&self) -> Arc<dyn Reader> {
+        (**self).reader()
+    }
+
+    fn close(&mut self) -> Result<(), StoreError> {
+        (**self).close()
+    }
 }
 
 /// What a store held when it was opened: what an engine starts from.

@@ -166,7 +166,7 @@ pub struct Site {
 /// The embedded store.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Store {
-    /// Memory for pages, in bytes.
+    /// Memory for pages of rows, in bytes.
     pub cache: u64,
     /// Below so many free bytes no session starts.
     pub low_space: u64,
@@ -258,6 +258,7 @@ impl Config {
             max_power: self.review.max_power,
             meter_tolerance: self.review.meter_tolerance,
             clock_tolerance: millis(self.review.clock_tolerance),
+            new_sessions: true,
         }
     }
 

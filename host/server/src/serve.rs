@@ -208,6 +208,9 @@ async fn start_machine(
         // sled locks its folder: the old handle must be gone.
         *current.lock().unwrap_or_else(PoisonError::into_inner) = None;
         let (store, restored) = SledStore::open(&folder, options.clone())?;
+        if let Some(mended) = store.mended() {
+            tracing::warn!("{mended}");
+        }
         *current.lock().unwrap_or_else(PoisonError::into_inner) = Some(store.keeper());
         Ok((Box::new(store), restored))
     };

@@ -9,6 +9,7 @@ use busbar_engine::store::StoreError;
 
 use crate::HOW_TO_RESTORE;
 use crate::codec::{self, Kind, PlacedFact};
+use crate::marks::ArchiveEnd;
 
 /// What a file of blocks begins with.
 pub(crate) const MAGIC: &[u8; 16] = b"busbar blocks 1\n";
@@ -34,6 +35,12 @@ impl BlockFile {
             _ => return Err(damaged(path, 0, "it does not begin as a file of blocks")),
         }
         Ok(Self { path: path.into(), file, at: MAGIC.len() as u64 })
+    }
+
+    /// Goes on at a byte where a block begins.
+    fn seek(&mut self, at: u64) -> io::Result<()> {
+        self.at = at;
+        self.file.seek(SeekFrom::Start(at)).map(|_| ())
     }
 
     /// The next block; none at the end.
@@ -119,30 +126,46 @@ pub(crate) fn block_file_name(first: u64) -> String {
     format!("{first:020}.blocks")
 }
 
+/// The file that grows.
+#[derive(Debug)]
+struct OpenFile {
+    file: File,
+    /// Its first block.
+    first: u64,
+    length: u64,
+}
+
 /// The archive of one store.
 #[derive(Debug)]
 pub(crate) struct Archive {
     folder: PathBuf,
     file_bytes: u64,
-    /// The file that grows, and its length.
-    open: Option<(File, u64)>,
+    open: Option<OpenFile>,
     /// The last block in it; 0 where there is none.
     last: u64,
+    /// Where that block is.
+    end: Option<ArchiveEnd>,
 }
 
 impl Archive {
     /// Opens the archive of a log that begins with `first_in_log`. What a crash left of an
-    /// unfinished append is cut off: those blocks are still in the log.
+    /// unfinished append is cut off: those blocks are still in the log. `end` is where the archive
+    /// ended once: only what follows is read, unless that is not as it was left.
     pub(crate) fn open(
         folder: PathBuf,
         file_bytes: u64,
         first_in_log: u64,
+        end: Option<ArchiveEnd>,
     ) -> Result<Self, StoreError> {
-        let mut archive = Self { folder, file_bytes, open: None, last: 0 };
+        let mut archive = Self { folder, file_bytes, open: None, last: 0, end: None };
         let files = block_files(&archive.folder)?;
         if let Some((first, path)) = files.last() {
-            archive.last = first - 1;
-            archive.continue_file(path, first_in_log)?;
+            let known = end.filter(|end| end.file == *first);
+            let quick = known.map(|end| archive.continue_file(path, first_in_log, end));
+            if !matches!(quick, Some(Ok(()))) {
+                let begin = ArchiveEnd { file: *first, last: *first, at: MAGIC.len() as u64 };
+                archive.continue_file(path, first_in_log, begin)?;
+            }
         }
         if archive.last + 1 < first_in_log {
             let (missing, folder) = (archive.last + 1, archive.folder.display());
@@ -154,16 +177,29 @@ impl Archive {
         Ok(archive)
     }
 
-    fn continue_file(&mut self, path: &Path, first_in_log: u64) -> Result<(), StoreError> {
+    /// Goes on with a file, which is read from where the block `from.last` begins.
+    fn continue_file(
+        &mut self,
+        path: &Path,
+        first_in_log: u64,
+        from: ArchiveEnd,
+    ) -> Result<(), StoreError> {
+        (self.last, self.end) = (from.last - 1, None);
         let length = fs::metadata(path).map_err(|error| failed(path, &error))?.len();
         if length < MAGIC.len() as u64 && self.last + 1 >= first_in_log {
             // A crash while the file was made.
             return fs::remove_file(path).map_err(|error| failed(path, &error));
         }
         let mut blocks = BlockFile::open(path)?;
-        while let Some(next) = blocks.next() {
+        blocks.seek(from.at).map_err(|error| failed(path, &error))?;
+        loop {
+            let at = blocks.position();
+            let Some(next) = blocks.next() else { break };
             match next {
-                Ok((number, ..)) if number == self.last + 1 => self.last = number,
+                Ok((number, ..)) if number == self.last + 1 => {
+                    self.last = number;
+                    self.end = Some(ArchiveEnd { at, last: number, file: from.file });
+                }
                 Ok((number, ..)) => {
                     let reason = format!("block {number} follows block {}", self.last);
                     return Err(damaged(path, blocks.position(), &reason));
@@ -172,6 +208,9 @@ impl Archive {
                 Err(_) if self.last + 1 >= first_in_log => break,
                 Err(error) => return Err(error),
             }
+        }
+        if self.end.is_none() && from.at > MAGIC.len() as u64 {
+            return Err(damaged(path, from.at, "the last block is not where it was left"));
         }
         let end = blocks.position();
         let open = || -> io::Result<File> {
@@ -183,13 +222,19 @@ impl Archive {
             file.seek(SeekFrom::Start(end))?;
             Ok(file)
         };
-        self.open = Some((open().map_err(|error| failed(path, &error))?, end));
+        let file = open().map_err(|error| failed(path, &error))?;
+        self.open = Some(OpenFile { file, first: from.file, length: end });
         Ok(())
     }
 
     /// The last block in it; 0 where there is none.
     pub(crate) fn last(&self) -> u64 {
         self.last
+    }
+
+    /// Where its last block is; none where it is empty.
+    pub(crate) fn end(&self) -> Option<ArchiveEnd> {
+        self.end
     }
 
     /// Appends blocks and syncs them.
@@ -200,19 +245,21 @@ impl Archive {
 
     fn write(&mut self, blocks: &[(u64, Vec<u8>)]) -> io::Result<()> {
         let Some((first, _)) = blocks.first() else { return Ok(()) };
-        if self.open.as_ref().is_none_or(|(_, length)| *length >= self.file_bytes) {
+        if self.open.as_ref().is_none_or(|open| open.length >= self.file_bytes) {
             let file = create_block_file(&self.folder.join(block_file_name(*first)))?;
             file.sync_all()?;
             File::open(&self.folder)?.sync_all()?;
-            self.open = Some((file, MAGIC.len() as u64));
+            self.open = Some(OpenFile { file, first: *first, length: MAGIC.len() as u64 });
         }
-        let Some((file, length)) = &mut self.open else { return Ok(()) };
-        let mut bytes = Vec::new();
-        for (_, sealed) in blocks {
-            *length += write_block(&mut bytes, sealed)?;
+        let Some(open) = &mut self.open else { return Ok(()) };
+        let (mut bytes, mut end) = (Vec::new(), self.end);
+        for (number, sealed) in blocks {
+            end = Some(ArchiveEnd { file: open.first, last: *number, at: open.length });
+            open.length += write_block(&mut bytes, sealed)?;
         }
-        file.write_all(&bytes)?;
-        file.sync_data()?;
+        open.file.write_all(&bytes)?;
+        open.file.sync_data()?;
+        self.end = end;
         self.last = blocks.last().map_or(self.last, |(number, _)| *number);
         Ok(())
     }

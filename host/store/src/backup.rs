@@ -3,8 +3,8 @@
 //!
 //! A backup is a folder: `archive/` and `log/` with all blocks, `snapshots` and `rows` as they
 //! are on disk, `files/` with what else the caller adds, and `manifest.json` with the length and
-//! the SHA-256 of each. Rows are copied while they change: the log goes on from before the first
-//! row was read to after the last, so a start makes them right.
+//! the SHA-256 of each. The rows are those of one moment, up to a block of the log: a start makes
+//! the later ones.
 
 mod restoring;
 
@@ -26,7 +26,7 @@ use crate::keys;
 use crate::marks::Marks;
 use crate::sled_store::{ARCHIVE_FOLDER, io_error, sled_error};
 
-const FORM: u32 = 1;
+const FORM: u32 = 2;
 const MANIFEST: &str = "manifest.json";
 const LOG_FOLDER: &str = "log";
 const SNAPSHOTS: &str = "snapshots";
@@ -45,8 +45,8 @@ pub struct Manifest {
     pub facts: u64,
     /// Snapshots, in parts.
     pub snapshot_parts: u64,
-    /// Rows, in parts.
-    pub row_parts: u64,
+    /// Rows.
+    pub rows: u64,
     /// The first block of the log; those before are in the archive.
     first_block: u64,
     /// The rows of all blocks up to this one are in the backup.
@@ -99,9 +99,9 @@ impl Keeper {
             fs::create_dir(to.join(folder)).map_err(named)?;
         }
         let mut facts = self.copy_archive(&mut writer, marks.first_block)?;
-        let snapshot_parts = self.copy_table(&mut writer, SNAPSHOTS, keys::SNAPSHOTS)?;
-        let row_parts = self.copy_table(&mut writer, ROWS, keys::ROWS)?;
-        // After the rows: a row may be of a block that came while they were read.
+        let snapshot_parts = self.copy_snapshots(&mut writer)?;
+        let (rows, rows_through) = self.copy_rows(&mut writer)?;
+        // After the rows: theirs may be a block that came meanwhile.
         let last_block = self.log_blocks().1;
         facts += self.copy_log(&mut writer, &mut marks, last_block)?;
         for (name, path) in files {
@@ -112,9 +112,9 @@ impl Keeper {
             last_block,
             facts,
             snapshot_parts,
-            row_parts,
+            rows,
             first_block: marks.first_block,
-            rows_through: marks.rows_through,
+            rows_through,
             heads: marks.heads.to_vec(),
             files: writer.files.clone(),
         };
@@ -138,27 +138,32 @@ impl Keeper {
         Ok(facts)
     }
 
-    /// Copies all keys that begin so, as they are.
-    fn copy_table(
-        &self,
-        writer: &mut Writer<'_>,
-        name: &str,
-        prefix: &[u8],
-    ) -> Result<u64, StoreError> {
+    /// Copies all parts of snapshots, as they are.
+    fn copy_snapshots(&self, writer: &mut Writer<'_>) -> Result<u64, StoreError> {
         let failed = |error: io::Error| io_error("the backup", &error);
-        let mut file = writer.create(name).map_err(failed)?;
+        let mut file = writer.create(SNAPSHOTS).map_err(failed)?;
         let mut count = 0;
-        for entry in self.shared.db.scan_prefix(prefix) {
+        for entry in self.shared.db.scan_prefix(keys::SNAPSHOTS) {
             let (key, value) =
-                entry.map_err(|error| sled_error(&self.shared.folder, name, &error))?;
-            for bytes in [&key, &value] {
-                file.write_all(&(bytes.len() as u32).to_be_bytes()).map_err(failed)?;
-                file.write_all(bytes).map_err(failed)?;
-            }
+                entry.map_err(|error| sled_error(&self.shared.folder, SNAPSHOTS, &error))?;
+            write_entry(&mut file, &key, &value).map_err(failed)?;
             count += 1;
         }
-        writer.done(name, file).map_err(failed)?;
+        writer.done(SNAPSHOTS, file).map_err(failed)?;
         Ok(count)
+    }
+
+    /// Copies all rows as they stand now; says how many they are, and of which blocks.
+    fn copy_rows(&self, writer: &mut Writer<'_>) -> Result<(u64, u64), StoreError> {
+        let failed = |error: io::Error| io_error("the backup", &error);
+        let mut file = writer.create(ROWS).map_err(failed)?;
+        let mut count = 0;
+        let through = self.shared.rows.file.copy(|key, value| {
+            count += 1;
+            write_entry(&mut file, key, value)
+        })?;
+        writer.done(ROWS, file).map_err(failed)?;
+        Ok((count, through))
     }
 
     /// Copies the log up to a block, and counts its facts.
@@ -186,6 +191,15 @@ impl Keeper {
         writer.done(&name, file).map_err(failed)?;
         Ok(count)
     }
+}
+
+fn write_entry(file: &mut impl Write, key: &[u8], value: &[u8]) -> io::Result<()> {
+    for bytes in [key, value] {
+        let length = u32::try_from(bytes.len()).map_err(io::Error::other)?;
+        file.write_all(&length.to_be_bytes())?;
+        file.write_all(bytes)?;
+    }
+    Ok(())
 }
 
 /// Counts and hashes what goes through.

@@ -6,9 +6,23 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
 use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
 
 use busbar_engine::BatchId;
 use busbar_engine::store::{Batch, Store, StoreError};
+
+/// What came of a commit.
+#[derive(Debug)]
+pub struct Committed {
+    /// Which batch.
+    pub id: BatchId,
+    /// So many facts it held.
+    pub facts: u64,
+    /// So long it took.
+    pub took: Duration,
+    /// After an error nothing is committed any more.
+    pub result: Result<(), StoreError>,
+}
 
 /// A thread that commits what it is handed.
 pub struct Committer<S> {
@@ -24,18 +38,20 @@ impl<S: Store + 'static> Committer<S> {
     /// The system gives no thread.
     pub fn start(
         mut store: S,
-        mut done: impl FnMut(BatchId, Result<(), StoreError>) + Send + 'static,
+        mut done: impl FnMut(Committed) + Send + 'static,
     ) -> io::Result<Self> {
         let (batches, waiting) = channel::<(BatchId, Arc<Batch>)>();
-        let thread = thread::Builder::new().name("committer".into()).spawn(move || {
+        let thread = thread::Builder::new().name("commit".into()).spawn(move || {
             for (id, batch) in waiting {
+                let began = Instant::now();
                 // A panic of a backend must reach the driver as a failed commit, not as silence.
                 let committed = catch_unwind(AssertUnwindSafe(|| store.commit(&batch)));
-                let result = committed.unwrap_or_else(|_| {
-                    Err(StoreError::Failed("the store panicked while it committed".into()))
-                });
+                let panicked =
+                    |_| Err(StoreError::Failed("the store panicked while it committed".into()));
+                let result = committed.unwrap_or_else(panicked);
                 let failed = result.is_err();
-                done(id, result);
+                let facts = batch.facts.len() as u64;
+                done(Committed { id, facts, took: began.elapsed(), result });
                 if failed {
                     break;
                 }

@@ -43,8 +43,7 @@ impl Keeper {
 
     /// Rows that wait to be written, for metrics.
     pub fn waiting_rows(&self) -> usize {
-        let waiting = self.shared.waiting.read();
-        waiting.unwrap_or_else(std::sync::PoisonError::into_inner).len()
+        self.shared.rows.waiting()
     }
 
     /// The first and the last block of the log in sled, for metrics.

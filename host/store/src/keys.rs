@@ -1,15 +1,15 @@
 //! Owns where things stand in sled: one table whose keys begin with a letter. The forms are
 //! frozen. Must never make a key that a value could outgrow: keys are bounded, whatever came in.
 
-use busbar_charging::subject::{Key, Subject, Table};
+use busbar_charging::subject::Subject;
 use sha2::{Digest, Sha256};
 
 /// Where the store's own marks stand.
 pub(crate) const MARKS: &[u8] = b"M";
 /// All block parts begin so.
 pub(crate) const LOG: &[u8] = b"L";
-/// All row parts begin so.
-pub(crate) const ROWS: &[u8] = b"R";
+/// All rows of the store's first form began so; nothing does any more.
+pub(crate) const OLD_ROWS: &[u8] = b"R";
 /// All snapshot parts begin so.
 pub(crate) const SNAPSHOTS: &[u8] = b"S";
 
@@ -41,61 +41,14 @@ pub(crate) fn snapshot_part(subject: &Subject, part: u16) -> Vec<u8> {
     key
 }
 
-/// A part of a row: rows of a table in the order of their paths.
-pub(crate) fn row_part(key: &Key, part: u16) -> Vec<u8> {
-    let mut bytes = row_key(key.table, &key.path);
-    bytes.extend(part.to_be_bytes());
-    bytes
-}
-
 /// The number at the end of a key of parts.
 pub(crate) fn part_of(key: &[u8]) -> Option<u16> {
     key.last_chunk().copied().map(u16::from_be_bytes)
 }
 
-/// Where the rows of a table begin whose paths begin so.
-pub(crate) fn row_prefix(prefix: &Key) -> Vec<u8> {
-    let mut bytes = table(prefix.table);
-    let cut = prefix.path.floor_char_boundary(MAX_PATH_BYTES);
-    escape(&mut bytes, &prefix.path.as_bytes()[..cut]);
-    bytes
-}
-
-/// Where a row stands, without its part.
-pub(crate) fn row_key(of: Table, path: &str) -> Vec<u8> {
-    let mut bytes = table(of);
-    push_path(&mut bytes, path);
-    bytes
-}
-
-/// True where the key does not hold the whole path, so that the value must.
-pub(crate) fn is_cut(path: &str) -> bool {
-    path.len() > MAX_PATH_BYTES
-}
-
-/// The path that a row's key holds; none where it is cut or damaged.
-pub(crate) fn parse_path(key: &[u8]) -> Option<String> {
-    let escaped = key.get(2..key.len().checked_sub(4)?)?;
-    let mut path = Vec::with_capacity(escaped.len());
-    let mut bytes = escaped.iter();
-    while let Some(byte) = bytes.next() {
-        path.push(*byte);
-        if *byte == 0 && bytes.next() != Some(&0xFF) {
-            return None;
-        }
-    }
-    String::from_utf8(path).ok()
-}
-
-fn table(table: Table) -> Vec<u8> {
-    let mut bytes = ROWS.to_vec();
-    bytes.push(table as u8);
-    bytes
-}
-
 /// A zero byte becomes 0 255, and 0 0 ends the path: the order of paths stays.
 fn push_path(bytes: &mut Vec<u8>, path: &str) {
-    if is_cut(path) {
+    if path.len() > MAX_PATH_BYTES {
         escape(bytes, &path.as_bytes()[..path.floor_char_boundary(MAX_PATH_BYTES)]);
         // No UTF-8 text holds this byte, so a cut path equals no whole one.
         bytes.push(0xFE);

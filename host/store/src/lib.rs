@@ -1,5 +1,5 @@
-//! The engines behind the store contract: sled, on one machine; the frame log beside it. When
-//! `commit` returns, the facts are synced to the disk. Must never decide, and never acknowledge
+//! The engines behind the store contract: on one machine sled for the log and redb for the rows;
+//! the frame log beside them. When `commit` returns, the facts are synced to the disk. Must never decide, and never acknowledge
 //! what a power cut could take back.
 
 mod archive;
@@ -18,7 +18,7 @@ pub mod backup;
 pub mod frames;
 
 pub use codec::PlacedFact;
-pub use committer::Committer;
+pub use committer::{Committed, Committer};
 pub use keeper::Keeper;
 pub use sled_store::{Options, SledStore};
 pub use space::free_bytes;

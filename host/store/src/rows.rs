@@ -1,323 +1,224 @@
-//! Owns the rows that are not on disk yet, and reading: what waits lies over what is on disk.
-//! Must never lose a row before the disk has it, nor show one before its facts are durable.
+//! Owns the rows: those that wait to be written lie over those in their file, and a thread of
+//! their own writes what waits. Must never lose a row before the file has it durably, nor hold a
+//! commit up for a write but where a whole further generation of rows waits already.
 
-use std::collections::{BTreeMap, VecDeque};
+mod file;
+mod rebuild;
+mod waiting;
+
+use std::collections::BTreeMap;
 use std::fs::File;
-use std::ops::Bound;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock};
+use std::thread::{self, JoinHandle};
 
 use busbar_charging::subject::{Key, Row};
 use busbar_engine::store::{Range, Reader, StoreError};
 
-use crate::keys;
-use crate::parts;
+pub(crate) use file::{Opened, ROWS_FILE, RowsFile};
+pub(crate) use rebuild::rebuild;
+pub(crate) use waiting::Bounds;
+use waiting::WaitingRows;
 
-/// A row that waits to be written.
-#[derive(Clone, Debug)]
-pub(crate) struct WaitingRow {
-    pub(crate) key: Arc<Key>,
-    /// The block whose facts made it.
-    pub(crate) block: u64,
-    /// None where it is to be removed.
-    pub(crate) row: Option<Arc<Row>>,
+/// The rows of a store.
+pub(crate) struct Rows {
+    pub(crate) file: RowsFile,
+    bounds: Bounds,
+    waiting: RwLock<WaitingRows>,
+    writing: Mutex<Writing>,
+    /// `writing` changed.
+    changed: Condvar,
 }
 
-/// Which rows are to be written.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Take {
-    /// Those of blocks before this one ...
-    pub(crate) before: u64,
-    /// ... but no more than so many of them.
-    pub(crate) most_old: usize,
-    /// All beyond so many.
-    pub(crate) keep_rows: usize,
-    /// All beyond so many bytes.
-    pub(crate) keep_bytes: usize,
-}
-
-/// Rows that wait to be written, each in its newest version. A row that changes again before it
-/// is written is written once: what changes all the time costs the disk nothing.
+/// Where the writing thread stands.
 #[derive(Debug, Default)]
-pub(crate) struct WaitingRows {
-    rows: BTreeMap<Arc<Key>, (u64, Option<Arc<Row>>)>,
-    /// Keys by block, oldest first; those that a later block changed are skipped.
-    order: VecDeque<(u64, Arc<Key>)>,
-    bytes: usize,
+struct Writing {
+    /// The rows of all blocks up to this one are durable in the file.
+    through: u64,
+    /// A generation waits to be written.
+    ordered: bool,
+    /// Why nothing is written any more.
+    failed: Option<StoreError>,
+    ended: bool,
 }
 
-fn size(row: Option<&Arc<Row>>) -> usize {
-    row.map_or(0, |row| row.0.len()) + 100
-}
-
-impl WaitingRows {
-    pub(crate) fn put(&mut self, block: u64, rows: &[(Key, Option<Row>)]) {
-        for (key, row) in rows {
-            let key = Arc::new(key.clone());
-            let row = row.clone().map(Arc::new);
-            self.bytes += size(row.as_ref());
-            if let Some((_, old)) = self.rows.insert(Arc::clone(&key), (block, row)) {
-                self.bytes -= size(old.as_ref());
-            }
-            self.order.push_back((block, key));
+impl Rows {
+    /// The rows of a file that holds those of all blocks up to `through`; those of the blocks up
+    /// to `shown` need not be brought any more.
+    pub(crate) fn new(file: RowsFile, bounds: Bounds, through: u64, shown: u64) -> Self {
+        Self {
+            file,
+            bounds,
+            waiting: RwLock::new(WaitingRows::new(through, shown)),
+            writing: Mutex::new(Writing { through, ..Writing::default() }),
+            changed: Condvar::new(),
         }
     }
 
-    /// Rows that wait.
-    pub(crate) fn len(&self) -> usize {
-        self.rows.len()
+    /// The rows of all blocks up to this one are durable.
+    pub(crate) fn through(&self) -> u64 {
+        self.writing().through
     }
 
-    /// The block of the oldest row that waits.
-    pub(crate) fn oldest(&mut self) -> Option<u64> {
-        while let Some((block, key)) = self.order.front() {
-            if self.waits(*block, key) {
-                return Some(*block);
-            }
-            self.order.pop_front();
-        }
-        None
+    /// Rows that wait to be written.
+    pub(crate) fn waiting(&self) -> usize {
+        self.waiting.read().unwrap_or_else(PoisonError::into_inner).len()
     }
 
-    fn waits(&self, block: u64, key: &Key) -> bool {
-        self.rows.get(key).is_some_and(|(newest, _)| *newest == block)
-    }
-
-    /// The oldest rows that are to be written by what `take` says.
-    pub(crate) fn take(&self, take: &Take) -> Vec<WaitingRow> {
-        let (mut taken, mut bytes) = (Vec::new(), self.bytes);
-        for (block, key) in &self.order {
-            let too_many = self.rows.len() - taken.len() > take.keep_rows;
-            let old = *block < take.before && taken.len() < take.most_old;
-            if !too_many && bytes <= take.keep_bytes && !old {
-                break;
-            }
-            if let Some((newest, row)) = self.rows.get(key)
-                && newest == block
-            {
-                bytes = bytes.saturating_sub(size(row.as_ref()));
-                let (key, row) = (Arc::clone(key), row.clone());
-                taken.push(WaitingRow { key, block: *block, row });
-            }
-        }
-        taken
-    }
-
-    /// The block of the oldest row that waits once `taken` is written.
-    pub(crate) fn oldest_without(&self, taken: &[WaitingRow]) -> Option<u64> {
-        let mut taken = taken.iter().peekable();
-        for (block, key) in &self.order {
-            if !self.waits(*block, key) {
-                continue;
-            }
-            match taken.peek() {
-                Some(next) if next.key == *key => {
-                    taken.next();
-                }
-                _ => return Some(*block),
-            }
-        }
-        None
-    }
-
-    /// These are on disk.
-    pub(crate) fn written(&mut self, taken: &[WaitingRow]) {
-        for row in taken {
-            if self.waits(row.block, &row.key)
-                && let Some((_, old)) = self.rows.remove(&row.key)
-            {
-                self.bytes -= size(old.as_ref());
-            }
-        }
-        self.oldest();
-        // A key that changes all the time must not grow the order for ever.
-        if self.order.len() > 4 * self.rows.len() + 1_000 {
-            let order = std::mem::take(&mut self.order);
-            self.order = order.into_iter().filter(|(block, key)| self.waits(*block, key)).collect();
+    /// Makes the rows of all blocks up to `block` readable, and has them written when they are
+    /// enough.
+    pub(crate) fn show(&self, block: u64, rows: &[(Key, Option<Row>)]) {
+        let mut waiting = self.waiting.write().unwrap_or_else(PoisonError::into_inner);
+        waiting.put(block, rows);
+        let freeze = waiting.are_due(&self.bounds) && waiting.freeze();
+        drop(waiting);
+        if freeze {
+            self.order();
         }
     }
 
-    fn get(&self, key: &Key) -> Option<Option<Arc<Row>>> {
-        self.rows.get(key).map(|(_, row)| row.clone())
-    }
-
-    /// What of a range waits, in its order: as many as may be among its first rows.
-    fn range(&self, range: &Range) -> Vec<(Arc<Key>, Option<Arc<Row>>)> {
-        let Some(bounds) = bounds(range) else { return Vec::new() };
-        let within = self.rows.range::<Key, _>(bounds).filter(|(key, _)| is_under(key, range));
-        let (mut found, mut live) = (Vec::new(), 0);
-        let mut take = |(key, (_, row)): (&Arc<Key>, &(u64, Option<Arc<Row>>))| {
-            live += usize::from(row.is_some());
-            found.push((Arc::clone(key), row.clone()));
-            live < range.limit
+    /// Waits until there is room for more rows.
+    ///
+    /// # Errors
+    /// The file could not be written; it is told once.
+    pub(crate) fn make_room(&self) -> Result<(), StoreError> {
+        let full = || {
+            let waiting = self.waiting.read().unwrap_or_else(PoisonError::into_inner);
+            waiting.is_writing() && waiting.are_due(&self.bounds)
         };
-        let _all_taken =
-            if range.reverse { within.rev().all(&mut take) } else { { within }.all(&mut take) };
-        found
-    }
-}
-
-fn is_under(key: &Key, range: &Range) -> bool {
-    key.table == range.prefix.table && key.path.starts_with(&range.prefix.path)
-}
-
-/// The bounds of a range of keys; none where nothing can be in it.
-fn bounds(range: &Range) -> Option<(Bound<Key>, Bound<Key>)> {
-    let key = |path: String| Key { table: range.prefix.table, path };
-    // No text that begins with the prefix comes after this.
-    let end = key(format!("{}{}", range.prefix.path, "\u{10FFFF}".repeat(4)));
-    let start = range.prefix.clone();
-    let after = range.after.clone().map(key);
-    match after {
-        None => Some((Bound::Included(start), Bound::Included(end))),
-        Some(after) if range.reverse => {
-            let before = after.min(end);
-            (start < before).then_some((Bound::Included(start), Bound::Excluded(before)))
+        let mut writing = self.writing();
+        while writing.failed.is_none() && !writing.ended && full() {
+            writing = self.changed.wait(writing).unwrap_or_else(PoisonError::into_inner);
         }
-        Some(after) if after < start => Some((Bound::Included(start), Bound::Included(end))),
-        Some(after) => (after < end).then_some((Bound::Excluded(after), Bound::Included(end))),
+        writing.failed.take().map_or(Ok(()), Err)
+    }
+
+    /// Writes all rows that wait.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub(crate) fn write_all(&self) -> Result<(), StoreError> {
+        loop {
+            let mut waiting = self.waiting.write().unwrap_or_else(PoisonError::into_inner);
+            let (frozen, writes) = (waiting.freeze(), waiting.is_writing());
+            drop(waiting);
+            if frozen {
+                self.order();
+            } else if !writes {
+                return Ok(());
+            }
+            let mut writing = self.writing();
+            while writing.ordered && writing.failed.is_none() && !writing.ended {
+                writing = self.changed.wait(writing).unwrap_or_else(PoisonError::into_inner);
+            }
+            if let Some(error) = writing.failed.take() {
+                return Err(error);
+            }
+            if writing.ended {
+                return Err(StoreError::Failed("the thread that writes rows has ended".into()));
+            }
+        }
+    }
+
+    fn writing(&self) -> MutexGuard<'_, Writing> {
+        self.writing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn order(&self) {
+        self.writing().ordered = true;
+        self.changed.notify_all();
+    }
+
+    /// What the thread does: writes each generation, until the end or a failure.
+    fn write_generations(&self) {
+        loop {
+            let mut writing = self.writing();
+            while !writing.ordered && !writing.ended {
+                writing = self.changed.wait(writing).unwrap_or_else(PoisonError::into_inner);
+            }
+            if writing.ended {
+                return;
+            }
+            drop(writing);
+            // A panic of the file's code must reach the committer as an error, not as silence.
+            let written = catch_unwind(AssertUnwindSafe(|| self.write_generation()));
+            let mut writing = self.writing();
+            writing.ordered = false;
+            let panicked = |_| Err(StoreError::Failed("writing rows panicked".into()));
+            match written.unwrap_or_else(panicked) {
+                Ok(through) => writing.through = through,
+                Err(error) => {
+                    writing.failed = Some(error);
+                    writing.ended = true;
+                }
+            }
+            self.changed.notify_all();
+        }
+    }
+
+    fn write_generation(&self) -> Result<u64, StoreError> {
+        let frozen = self.waiting.read().unwrap_or_else(PoisonError::into_inner).frozen();
+        let Some(frozen) = frozen else { return Ok(self.through()) };
+        self.file.write(&frozen.rows, frozen.through)?;
+        // Only now: whoever does not find a row here reads the file after this.
+        self.waiting.write().unwrap_or_else(PoisonError::into_inner).thaw();
+        Ok(frozen.through)
     }
 }
 
-/// Reads a sled store.
+/// The thread that writes rows; it ends with this.
+pub(crate) struct RowWriter {
+    rows: Arc<Rows>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl RowWriter {
+    pub(crate) fn start(rows: &Arc<Rows>) -> Result<Self, StoreError> {
+        let of_thread = Arc::clone(rows);
+        let thread = thread::Builder::new().name("rows".into());
+        let thread = thread.spawn(move || of_thread.write_generations());
+        let failed = |error| StoreError::Failed(format!("no thread to write rows: {error}"));
+        Ok(Self { rows: Arc::clone(rows), thread: Some(thread.map_err(failed)?) })
+    }
+}
+
+impl Drop for RowWriter {
+    fn drop(&mut self) {
+        self.rows.writing().ended = true;
+        self.rows.changed.notify_all();
+        if let Some(thread) = self.thread.take() {
+            // Its panics are caught and told as failures.
+            let _ended = thread.join();
+        }
+    }
+}
+
+/// Reads the rows of a store.
 #[derive(Clone)]
-pub(crate) struct SledReader {
-    pub(crate) db: sled::Db,
-    pub(crate) waiting: Arc<RwLock<WaitingRows>>,
+pub(crate) struct RowReader {
+    pub(crate) rows: Arc<Rows>,
     /// The store is in use as long as somebody can read it.
     pub(crate) _lock: Option<Arc<File>>,
 }
 
-fn unreadable(error: &sled::Error) -> StoreError {
-    StoreError::Failed(format!("a row cannot be read: {error}"))
-}
-
-fn damaged(key: &[u8]) -> StoreError {
-    let text = String::from_utf8_lossy(key);
-    StoreError::Damaged(format!("the row {text:?} is incomplete; {}", crate::HOW_TO_RESTORE))
-}
-
-/// A row as it is cut into parts: its path, where the key does not hold it, and its body.
-pub(crate) fn pack(key: &Key, row: &Row) -> Vec<u8> {
-    let path = if keys::is_cut(&key.path) { key.path.as_bytes() } else { &[] };
-    let mut packed = Vec::with_capacity(4 + path.len() + row.0.len());
-    packed.extend(u32::try_from(path.len()).unwrap_or(0).to_be_bytes());
-    packed.extend(path);
-    packed.extend(&row.0);
-    packed
-}
-
-fn unpack(packed: &[u8]) -> Option<(&[u8], &[u8])> {
-    let (length, rest) = packed.split_first_chunk()?;
-    rest.split_at_checked(u32::from_be_bytes(*length) as usize)
-}
-
-/// So often a row that its writer replaces meanwhile is read again.
-const ATTEMPTS: usize = 20;
-
-impl SledReader {
-    /// The value whose first part stands at `at`.
-    fn value(&self, at: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
-        for _ in 0..ATTEMPTS {
-            let Some(first) = self.get_part(at)? else { return Ok(None) };
-            let count = parts::count(&first).ok_or_else(|| damaged(at))?;
-            let mut others = Vec::new();
-            for part in 1..count {
-                let mut key = at[..at.len() - 2].to_vec();
-                key.extend(part.to_be_bytes());
-                others.push(self.get_part(&key)?);
-            }
-            let unchanged = others.is_empty() || self.get_part(at)?.as_ref() == Some(&first);
-            let all = std::iter::once(&first).chain(others.iter().flatten()).map(|part| &part[..]);
-            match parts::join(all) {
-                Some(whole) if unchanged => return Ok(Some(whole)),
-                _ => {}
-            }
-        }
-        Err(damaged(at))
-    }
-
-    fn get_part(&self, at: &[u8]) -> Result<Option<sled::IVec>, StoreError> {
-        self.db.get(at).map_err(|error| unreadable(&error))
-    }
-
-    fn on_disk(&self, key: &Key) -> Result<Option<Row>, StoreError> {
-        let at = keys::row_part(key, 0);
-        let Some(value) = self.value(&at)? else { return Ok(None) };
-        let (_, body) = unpack(&value).ok_or_else(|| damaged(&at))?;
-        Ok(Some(Row(body.to_vec())))
-    }
-
-    /// The first rows of a range on disk, without those that `skip` names.
-    fn scan(
-        &self,
-        range: &Range,
-        skip: &BTreeMap<Arc<Key>, Option<Arc<Row>>>,
-    ) -> Result<Vec<(Key, Row)>, StoreError> {
-        let Some((low, high)) = disk_bounds(range) else { return Ok(Vec::new()) };
-        let (mut found, mut all) = (Vec::new(), self.db.range(low..high).keys());
-        while found.len() < range.limit {
-            let next = if range.reverse { all.next_back() } else { all.next() };
-            let Some(at) = next else { break };
-            let at = at.map_err(|error| unreadable(&error))?;
-            if keys::part_of(&at) != Some(0) {
-                continue;
-            }
-            let Some((key, row)) = self.entry(range, &at)? else { continue };
-            if is_under(&key, range) && !skip.contains_key(&key) {
-                found.push((key, row));
-            }
-        }
-        Ok(found)
-    }
-
-    fn entry(&self, range: &Range, at: &[u8]) -> Result<Option<(Key, Row)>, StoreError> {
-        let Some(value) = self.value(at)? else { return Ok(None) };
-        let (long, body) = unpack(&value).ok_or_else(|| damaged(at))?;
-        let path = match keys::parse_path(at) {
-            Some(path) => path,
-            None => String::from_utf8(long.to_vec()).map_err(|_| damaged(at))?,
-        };
-        Ok(Some((Key { table: range.prefix.table, path }, Row(body.to_vec()))))
-    }
-}
-
-/// The bounds of a range on disk; none where nothing can be in it.
-fn disk_bounds(range: &Range) -> Option<(Vec<u8>, Vec<u8>)> {
-    let prefix = keys::row_prefix(&range.prefix);
-    let mut end = prefix.clone();
-    end.extend([0xFF; 4]);
-    let after = range.after.as_ref().map(|path| keys::row_key(range.prefix.table, path));
-    let (low, high) = match after {
-        None => (prefix, end),
-        Some(after) if range.reverse => (prefix, after.min(end)),
-        Some(mut after) => {
-            // Beyond all parts of that row.
-            after.extend([0xFF; 3]);
-            (prefix.max(after), end)
-        }
-    };
-    (low < high).then_some((low, high))
-}
-
-impl Reader for SledReader {
+impl Reader for RowReader {
     fn get(&self, key: &Key) -> Result<Option<Row>, StoreError> {
-        let waiting = self.waiting.read().unwrap_or_else(PoisonError::into_inner).get(key);
-        match waiting {
-            Some(row) => Ok(row.map(|row| Row::clone(&row))),
-            None => self.on_disk(key),
+        let waiting = self.rows.waiting.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(row) = waiting.get(key) {
+            return Ok(row.cloned());
         }
+        drop(waiting);
+        self.rows.file.get(key)
     }
 
     fn page(&self, range: &Range) -> Result<Vec<(Key, Row)>, StoreError> {
         // First what waits: a row that is written meanwhile is then seen twice, never missed.
-        let waiting = self.waiting.read().unwrap_or_else(PoisonError::into_inner).range(range);
-        let waiting: BTreeMap<_, _> = waiting.into_iter().collect();
-        let mut rows: BTreeMap<Key, Row> = self.scan(range, &waiting)?.into_iter().collect();
-        for (key, row) in waiting {
-            if let Some(row) = row {
-                rows.insert(Key::clone(&key), Row::clone(&row));
-            }
-        }
+        let waiting = self.rows.waiting.read().unwrap_or_else(PoisonError::into_inner);
+        let over = waiting.range(range);
+        drop(waiting);
+        let under = self.rows.file.page(range, |key| over.contains_key(key))?;
+        let over = over.into_iter().filter_map(|(key, row)| Some((key, row?)));
+        let rows: BTreeMap<Key, Row> = under.into_iter().chain(over).collect();
         let mut rows: Vec<_> = rows.into_iter().collect();
         if range.reverse {
             rows.reverse();

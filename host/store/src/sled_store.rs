@@ -1,9 +1,10 @@
-//! Owns the sled backend: one block of facts per commit, rows and snapshots written behind it.
-//! Must never return from a commit before its block is synced, use `flush_async` or
+//! Owns the embedded backend: one block of facts per commit in sled, snapshots written behind it
+//! there, rows in a file of their own. Must never return from a commit before its block is synced, use `flush_async` or
 //! `generate_id`, or give sled a value above 4 KiB (FACTS.md: its flush is no sync, the first
 //! hangs, the second skips, and large values go into files that nothing syncs).
 
 mod committing;
+mod mending;
 mod opening;
 mod table;
 
@@ -13,7 +14,7 @@ pub(crate) use table::open_sled;
 use std::collections::{BTreeMap, VecDeque};
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use busbar_charging::subject::Subject;
 use busbar_engine::store::{Batch, Reader, Restored, Store, StoreError};
@@ -23,26 +24,26 @@ use crate::codec::Sealer;
 use crate::keeper::Keeper;
 use crate::marks::Marks;
 use crate::needed::Needed;
-use crate::rows::{SledReader, WaitingRows};
+use crate::rows::{RowReader, RowWriter, Rows};
 use crate::space::Reserve;
 
 /// How a store is opened.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Options {
-    /// What sled may keep in memory.
+    /// What of the rows may be kept in memory.
     pub cache_bytes: u64,
+    /// What of the log and the snapshots may be kept in memory.
+    pub log_cache_bytes: u64,
     /// Space held for the day when the disk is full.
     pub reserve_bytes: u64,
     /// With less space than this, no new sessions.
     pub low_space_bytes: u64,
-    /// A row waits for so many blocks, in the hope that it changes again: it is then written
-    /// once. The log is not trimmed before.
+    /// The rows of so many blocks are gathered, in the hope that they change again, and written
+    /// in one step. The log is not trimmed before.
     pub row_delay_blocks: u64,
-    /// With every commit at most so many rows are written that have waited long enough.
-    pub rows_per_commit: usize,
-    /// So many rows may wait in memory.
+    /// Written sooner when so many rows have gathered; as many may gather meanwhile.
     pub waiting_rows: usize,
-    /// So many bytes of rows may wait in memory.
+    /// The same in bytes.
     pub waiting_row_bytes: usize,
     /// So many blocks go to the archive at once.
     pub archive_step: u64,
@@ -55,12 +56,12 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Self {
         Self {
-            cache_bytes: 64 << 20,
+            cache_bytes: 32 << 20,
+            log_cache_bytes: 16 << 20,
             reserve_bytes: 32 << 20,
             low_space_bytes: 256 << 20,
             row_delay_blocks: 4_096,
-            rows_per_commit: 64,
-            waiting_rows: 20_000,
+            waiting_rows: 50_000,
             waiting_row_bytes: 32 << 20,
             archive_step: 64,
             archive_file_bytes: 64 << 20,
@@ -76,7 +77,7 @@ pub(crate) struct Shared {
     pub(crate) db: sled::Db,
     /// Held by whoever holds the table.
     lock: Arc<File>,
-    pub(crate) waiting: Arc<RwLock<WaitingRows>>,
+    pub(crate) rows: Arc<Rows>,
     progress: Mutex<Progress>,
 }
 
@@ -96,9 +97,8 @@ impl Shared {
         self.progress.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn reader(&self) -> SledReader {
-        let (waiting, lock) = (Arc::clone(&self.waiting), Arc::clone(&self.lock));
-        SledReader { db: self.db.clone(), waiting, _lock: Some(lock) }
+    pub(crate) fn reader(&self) -> RowReader {
+        RowReader { rows: Arc::clone(&self.rows), _lock: Some(Arc::clone(&self.lock)) }
     }
 }
 
@@ -113,6 +113,8 @@ struct WaitingSnapshot {
 
 /// A store in a folder of its own.
 pub struct SledStore {
+    /// None where the store is only read. First: it ends before what it writes to.
+    _writer: Option<RowWriter>,
     shared: Arc<Shared>,
     /// sled's file, by a handle of our own: what makes a commit durable.
     file: File,
@@ -127,11 +129,11 @@ pub struct SledStore {
     block_parts: VecDeque<u16>,
     /// The heads with all facts of the log.
     newest: Marks,
-    /// Rows of the log's facts are missing until the first batch brings them.
-    owed: bool,
     commits: u64,
-    /// A failed commit: the store is not used again.
+    /// A failed commit, or closed: the store is not used again.
     dead: bool,
+    /// What opening had to mend.
+    mended: Option<String>,
 }
 
 impl SledStore {
@@ -149,23 +151,16 @@ impl SledStore {
         Keeper::new(Arc::clone(&self.shared))
     }
 
-    /// Writes all rows that wait, so that the next start is quick. A store that is dropped
-    /// without it loses nothing.
-    ///
-    /// # Errors
-    /// The disk failed; nothing that was committed is lost.
-    pub fn close(mut self) -> Result<(), StoreError> {
-        if self.dead || self.owed || self.shared.options.read_only {
-            return Ok(());
-        }
-        self.write_all_rows()
+    /// What opening had to mend, for the operator.
+    pub fn mended(&self) -> Option<&str> {
+        self.mended.as_deref()
     }
 }
 
 impl Store for SledStore {
     fn commit(&mut self, batch: &Batch) -> Result<(), StoreError> {
         if self.dead {
-            return Err(StoreError::Failed("a commit failed before: open the store again".into()));
+            return Err(StoreError::Failed("the store has ended: open it again".into()));
         }
         let done = self.commit_batch(batch);
         if let Err(error) = &done {
@@ -179,6 +174,13 @@ impl Store for SledStore {
 
     fn reader(&self) -> Arc<dyn Reader> {
         Arc::new(self.shared.reader())
+    }
+
+    fn close(&mut self) -> Result<(), StoreError> {
+        if std::mem::replace(&mut self.dead, true) || self.shared.options.read_only {
+            return Ok(());
+        }
+        self.write_all()
     }
 }
 

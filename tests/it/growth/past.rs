@@ -34,18 +34,19 @@ struct Past {
     now: Timestamp,
 }
 
-/// Makes a store with so many tokens and closed sessions.
-pub(super) fn make(folder: &Path, tokens: u64, sessions: u64) {
+/// Makes a store with so many tokens and closed sessions, and leaves it as a crash would. A short
+/// log is that of a store that has run for a while, though little has happened in it.
+pub(super) fn make(folder: &Path, tokens: u64, sessions: u64, short_log: bool) {
     std::fs::create_dir_all(folder).unwrap();
-    // What is written behind is written with the next commit: there are few of them here.
-    let options =
-        Options { low_space_bytes: 1 << 20, rows_per_commit: 20_000, ..Options::default() };
+    let (mut tuning, mut options) = (Tuning::default(), Options::default());
+    options.low_space_bytes = 1 << 20;
+    if short_log {
+        (tuning.log_window, options.row_delay_blocks) = (500, 64);
+    }
     let (store, restored) = SledStore::open(folder, options).unwrap();
     let today = std::time::UNIX_EPOCH.elapsed().unwrap().as_millis();
     let span = 3 * HOUR + (ROUND + 10) * i64::try_from(sessions / STATIONS + 1).unwrap();
     let now = Timestamp(i64::try_from(today).unwrap() - span);
-    // A short log: what is old is in snapshots, as it is in any store that has run for a while.
-    let tuning = Tuning { log_window: 500, ..Tuning::default() };
     let engine = Engine::new(1, 1, Policy::default(), tuning, restored, now);
     let reader = store.reader();
     let mut past = Past { engine, store, reader, now };
@@ -62,9 +63,6 @@ pub(super) fn make(folder: &Path, tokens: u64, sessions: u64) {
     }
     past.drain();
     past.charge(tokens, sessions);
-    let Past { store, reader, engine, .. } = past;
-    drop((reader, engine));
-    store.close().unwrap();
 }
 
 impl Past {

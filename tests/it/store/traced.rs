@@ -1,6 +1,9 @@
 //! Durable means synced: by the system calls that a committing process makes, every file that it
 //! wrote is synced after the last write to it, and every folder in which it made a file, before
 //! the acknowledgement leaves. kill -9 keeps the page cache and cannot show this.
+//!
+//! One file is synced later: `rows.redb`, whose rows the log makes again. What relies on it does
+//! wait: no block goes to the archive before a sync of the rows that were made of it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -22,7 +25,16 @@ struct Unsynced {
     written: BTreeSet<String>,
     acknowledged: u64,
     syncs: u64,
+    /// The last write to the file of rows that no sync has followed.
+    rows: Option<String>,
+    rows_synced: u64,
+    /// `rows_synced` when blocks went to the archive last.
+    archived_at: u64,
+    archived: u64,
 }
+
+/// The file that is synced later.
+const LATER: &str = "/rows.redb";
 
 impl Unsynced {
     fn line(&mut self, folder: &str, line: &str) {
@@ -56,7 +68,14 @@ impl Unsynced {
                 }
             }
             "write" | "writev" | "pwrite64" | "pwritev" | "ftruncate" | "fallocate" if ours => {
-                self.written.insert(path.into());
+                let is_new = self.written.insert(path.into());
+                if path.ends_with(LATER) {
+                    self.rows = Some(call.into());
+                    return;
+                }
+                if path.ends_with(".blocks") && !is_new {
+                    self.archive(line);
+                }
                 self.paths.insert(path.into(), call.into());
             }
             _ => {}
@@ -64,8 +83,20 @@ impl Unsynced {
     }
 
     fn synced(&mut self, path: &str) {
+        if path.ends_with(LATER) {
+            self.rows_synced += 1;
+            self.rows = None;
+            return;
+        }
         self.syncs += 1;
         self.paths.remove(path);
+    }
+
+    /// Blocks go to the archive: their rows must be durable.
+    fn archive(&mut self, line: &str) {
+        let synced = self.rows_synced > self.archived_at;
+        assert!(synced, "archived before its rows were synced: {line}");
+        (self.archived_at, self.archived) = (self.rows_synced, self.archived + 1);
     }
 
     /// An entry of the parent folder changed.
@@ -109,5 +140,7 @@ fn nothing_is_acknowledged_before_it_is_synced() {
         assert!(unsynced.syncs >= 150, "{} syncs", unsynced.syncs);
         let written = |end: &str| unsynced.written.iter().any(|path| path.ends_with(end));
         assert!(written("/db") && written(".blocks"), "{:?}", unsynced.written);
+        assert!(written(LATER) && unsynced.archived > 3, "{:?}", unsynced.written);
+        assert_eq!(unsynced.rows, None, "the rows are synced in the end");
     }
 }

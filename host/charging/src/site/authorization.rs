@@ -8,7 +8,7 @@ use crate::fact::station::{Authorization, AuthorizationStatus, Dialect};
 use crate::ids::{IdToken, SessionId, StationId, TokenKind, TransactionId};
 use crate::row::{self, RowBody};
 use crate::subject::{Key, Table};
-use crate::units::Timestamp;
+use crate::units::{Millis, Timestamp};
 
 /// What must be recalled to answer a token: all kinds of its value, and its open sessions.
 pub(crate) fn token_prefixes(token: &IdToken) -> Vec<Key> {
@@ -31,7 +31,29 @@ pub(crate) struct Asked<'a> {
     pub(crate) starts: bool,
 }
 
+/// A station that was refused for want of room may remember it for so long.
+const NO_ROOM_FOR: Millis = Millis::from_secs(60);
+
 impl Site {
+    /// The answer to a token that is presented before a transaction. Where no session may begin,
+    /// only a token that already charges is let through: it may be there to stop.
+    pub(crate) fn present(
+        &self,
+        context: &Context<'_>,
+        now: Timestamp,
+        asked: &Asked<'_>,
+    ) -> Authorization {
+        let found = self.authorize(context, now, asked);
+        let may = context.policy.new_sessions
+            || found.status != AuthorizationStatus::Accepted
+            || self.runs_elsewhere(context, asked);
+        if may {
+            return found;
+        }
+        let expires = Some(now.plus(NO_ROOM_FOR));
+        Authorization { status: AuthorizationStatus::Invalid, expires, ..found }
+    }
+
     /// The answer to a token.
     pub(crate) fn authorize(
         &self,

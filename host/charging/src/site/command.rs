@@ -107,6 +107,10 @@ impl Site {
         let Some(state) = self.station(&station) else {
             return problem(call, Problem::NotFound(format!("no station {station}")));
         };
+        if matches!(intent, Intent::RemoteStart { .. }) && !context.policy.new_sessions {
+            let why = "no session may start now: the disk is nearly full";
+            return problem(call, Problem::Conflict(why.into()));
+        }
         let command = CommandId(context.ids.uuid(now, 0));
         if state.connection.is_none() {
             let outcome = CommandOutcome::Offline;

@@ -219,7 +219,7 @@ fn store(section: &Section<'_>) -> Store {
         other => Err(format!("{other:?} is not an engine of this version: sled")),
     });
     Store {
-        cache: section.size("cache", 64 * MIB, MIB..=1 << 40),
+        cache: section.size("cache", 32 * MIB, MIB..=1 << 40),
         low_space: section.size("low_space", 256 * MIB, 0..=1 << 50),
     }
 }

@@ -3,8 +3,7 @@
 //! on any of them.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, mpsc};
-use std::thread;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use busbar_charging::action::{Action, Done, Problem, Reply};
@@ -14,6 +13,7 @@ use busbar_charging::input::{CommandReturned, Input};
 use busbar_charging::subject::Subject;
 use busbar_engine::store::{Batch, Restored, Store, StoreError};
 use busbar_engine::{BatchId, Engine, Event, Output, Tuning};
+use busbar_store::{Committed, Committer};
 use tokio::sync::oneshot;
 
 use super::connections::{Connections, Opening};
@@ -103,7 +103,7 @@ pub(super) struct Shared {
 struct Deciding {
     engine: Engine,
     inbox: Inbox,
-    committer: Batches,
+    committer: Committer<Box<dyn Store>>,
     following: BTreeMap<BatchId, Arc<Batch>>,
     readers: Readers,
     life: Life,
@@ -120,9 +120,12 @@ struct Deciding {
 pub(super) fn run(birth: Birth, shared: Shared, born: impl FnOnce(&Life)) -> End {
     let (sender, inbox) = inbox();
     let life = Life { incarnation: birth.incarnation, sender };
-    let readers = Readers::start(birth.store.reader(), &life);
-    let (committer, committing) =
-        start_committer(birth.store, life.clone(), shared.metrics.clone());
+    let reader = birth.store.reader();
+    let committer = match start_committer(birth.store, life.clone(), shared.metrics.clone()) {
+        Ok(committer) => committer,
+        Err(error) => return End::Failed(error),
+    };
+    let readers = Readers::start(reader, &life);
     let now = clock::now();
     let engine = Engine::new(
         birth.seed,
@@ -150,40 +153,31 @@ pub(super) fn run(birth: Birth, shared: Shared, born: impl FnOnce(&Life)) -> End
     let end = deciding.run(born);
     // The store is held by these threads: it must be gone before it can be opened again.
     let Deciding { committer, readers, .. } = deciding;
-    drop(committer);
-    if let Some(committing) = committing {
-        // Its panic was reported where it happened.
-        let _panicked = committing.join();
-    }
     readers.stop();
+    // What of it panicked was reported where it happened.
+    if let Ok(mut store) = committer.finish()
+        && matches!(end, End::Stopped)
+        && let Err(error) = store.close()
+    {
+        // Nothing is lost by it: the next start has more to do.
+        tracing::warn!(%error, "the store was not written to its end");
+    }
     end
 }
 
-type Batches = mpsc::Sender<(BatchId, Arc<Batch>)>;
-
 fn start_committer(
-    mut store: Box<dyn Store>,
+    store: Box<dyn Store>,
     life: Life,
     metrics: Metrics,
-) -> (Batches, Option<thread::JoinHandle<()>>) {
-    let (sender, batches) = mpsc::channel::<(BatchId, Arc<Batch>)>();
-    let committing = move || {
-        while let Ok((id, batch)) = batches.recv() {
-            let began = Instant::now();
-            let result = store.commit(&batch);
-            let failed = result.is_err();
-            if !failed {
-                metrics.commit(batch.facts.len() as u64, began.elapsed());
-            }
-            life.send(Message::Committed(id, result));
-            if failed {
-                return;
-            }
+) -> Result<Committer<Box<dyn Store>>, StoreError> {
+    let done = move |done: Committed| {
+        if done.result.is_ok() {
+            metrics.commit(done.facts, done.took);
         }
+        life.send(Message::Committed(done.id, done.result));
     };
-    // Without its thread the first commit fails, and so does the life.
-    let thread = thread::Builder::new().name("commit".into()).spawn(committing);
-    (sender, thread.ok())
+    let no_thread = |error| StoreError::Failed(format!("no thread to commit: {error}"));
+    Committer::start(store, done).map_err(no_thread)
 }
 
 impl Deciding {
@@ -244,8 +238,7 @@ impl Deciding {
                 Output::Recall(id, needs) => self.readers.recall(id, needs),
                 Output::Commit(id, batch) => {
                     self.following.insert(id, Arc::clone(&batch));
-                    // A committer that is gone has sent its failure before.
-                    let _gone = self.committer.send((id, batch));
+                    self.committer.submit(id, batch);
                 }
                 Output::Work(work) => self.shared.workers.submit(work, &self.life),
                 Output::Act(action) => self.act(action),
@@ -328,5 +321,11 @@ impl Deciding {
         status.open_sessions = counts.open;
         status.held_sessions = counts.held;
         status.queued = self.inbox.len() as u64 + self.engine.counters().queued;
+        let new_sessions = !status.low_space;
+        drop(status);
+        if self.engine.policy().new_sessions != new_sessions {
+            let policy = Policy { new_sessions, ..self.engine.policy().clone() };
+            self.engine.set_policy(policy);
+        }
     }
 }

@@ -11,11 +11,12 @@ use super::{FILES_FOLDER, FORM, LOG_FOLDER, MANIFEST, Manifest, ROWS, SNAPSHOTS,
 use super::{sled_error, sync_folders};
 use crate::archive::{BlockFile, block_files};
 use crate::marks::Marks;
+use crate::rows::{ROWS_FILE, RowsFile};
 use crate::sled_store::{ARCHIVE_FOLDER, Options, SledStore, io_error, open_sled};
 use crate::{keys, parts};
 
-/// So many values are written in one step.
-const STEP: usize = 1_000;
+/// So many rows are written in one step.
+const STEP: usize = 50_000;
 
 /// Makes a store in `store` from a backup, and puts its other files into `files` under their
 /// names. Checks the length and the SHA-256 of every file, every block and every count first.
@@ -96,27 +97,48 @@ fn read_bytes(file: &mut impl Read) -> io::Result<Option<Vec<u8>>> {
     Ok(Some(bytes))
 }
 
-/// Fills a new table. Its marks come last, so that what is cut off is no store.
-fn fill(backup: &Path, store: &Path, manifest: &Manifest) -> Result<(), StoreError> {
-    let failed = |error: sled::Error| sled_error(store, "the restored store", &error);
-    let db = open_sled(store, Options::default().cache_bytes)?;
-    for (name, count) in [(SNAPSHOTS, manifest.snapshot_parts), (ROWS, manifest.row_parts)] {
-        let read = |error: io::Error| damaged(backup, name, &error.to_string());
-        let mut file = BufReader::new(File::open(backup.join(name)).map_err(read)?);
-        let (mut step, mut found) = (sled::Batch::default(), 0);
-        while let Some(key) = read_bytes(&mut file).map_err(read)? {
-            let value = read_bytes(&mut file).map_err(read)?.unwrap_or_default();
-            step.insert(key, value);
-            found += 1;
-            if found % STEP as u64 == 0 {
-                db.apply_batch(std::mem::take(&mut step)).map_err(failed)?;
-            }
-        }
-        db.apply_batch(step).map_err(failed)?;
-        if found != count {
-            return Err(damaged(backup, name, &format!("it has {found} parts, not {count}")));
-        }
+/// Gives a file's entries, and says whether there are as many as there should be.
+fn read_entries(
+    backup: &Path,
+    name: &str,
+    count: u64,
+    mut each: impl FnMut(Vec<u8>, Vec<u8>) -> Result<(), StoreError>,
+) -> Result<(), StoreError> {
+    let read = |error: io::Error| damaged(backup, name, &error.to_string());
+    let mut file = BufReader::new(File::open(backup.join(name)).map_err(read)?);
+    let mut found = 0;
+    while let Some(key) = read_bytes(&mut file).map_err(read)? {
+        each(key, read_bytes(&mut file).map_err(read)?.unwrap_or_default())?;
+        found += 1;
     }
+    if found == count {
+        return Ok(());
+    }
+    Err(damaged(backup, name, &format!("it has {found} entries, not {count}")))
+}
+
+/// Makes the file of rows.
+fn fill_rows(backup: &Path, store: &Path, manifest: &Manifest) -> Result<(), StoreError> {
+    let file = RowsFile::create(&store.join(ROWS_FILE), Options::default().cache_bytes)?;
+    let mut rows = Vec::new();
+    read_entries(backup, ROWS, manifest.rows, |key, value| {
+        rows.push((key, Some(value)));
+        if rows.len() < STEP {
+            return Ok(());
+        }
+        file.write_packed(std::mem::take(&mut rows).into_iter(), 0)
+    })?;
+    file.write_packed(rows.into_iter(), manifest.rows_through)
+}
+
+/// Fills a new store. Its marks come last, so that what is cut off is no store.
+fn fill(backup: &Path, store: &Path, manifest: &Manifest) -> Result<(), StoreError> {
+    fill_rows(backup, store, manifest)?;
+    let failed = |error: sled::Error| sled_error(store, "the restored store", &error);
+    let db = open_sled(store, Options::default().log_cache_bytes)?;
+    read_entries(backup, SNAPSHOTS, manifest.snapshot_parts, |key, value| {
+        db.insert(key, value).map(drop).map_err(failed)
+    })?;
     for (_, path) in block_files(&backup.join(LOG_FOLDER))? {
         let mut blocks = BlockFile::open(&path)?;
         while let Some(block) = blocks.next() {

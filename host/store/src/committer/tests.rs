@@ -29,9 +29,7 @@ impl Store for Third {
 
 fn run(panics: bool) -> (Vec<(BatchId, bool)>, u64) {
     let (answers, answered) = channel();
-    let done = move |id, result: Result<(), StoreError>| {
-        answers.send((id, result.is_ok())).unwrap();
-    };
+    let done = move |done: Committed| answers.send((done.id, done.result.is_ok())).unwrap();
     let committer = Committer::start(Third { commits: 0, panics }, done).unwrap();
     (1..=5).for_each(|n| committer.submit(BatchId(n), Arc::default()));
     let store = committer.finish().unwrap();

@@ -1,12 +1,14 @@
-//! Proves that pages merge what waits with what is on disk.
+//! Proves that pages merge what waits with what is in the file, and that damage is named.
+
+use std::path::PathBuf;
 
 use busbar_charging::subject::Table;
 use proptest::prelude::*;
+use tempfile::TempDir;
 
 use super::*;
 
-const NONE: Take = Take { before: 0, most_old: 0, keep_rows: usize::MAX, keep_bytes: usize::MAX };
-const ALL: Take = Take { before: u64::MAX, most_old: usize::MAX, ..NONE };
+const NEVER: Bounds = Bounds { blocks: u64::MAX, rows: usize::MAX, bytes: usize::MAX };
 
 fn key(path: &str) -> Key {
     Key { table: Table::Session, path: path.into() }
@@ -16,44 +18,126 @@ fn row(text: &str) -> Option<Row> {
     Some(Row(text.as_bytes().to_vec()))
 }
 
-#[test]
-fn a_row_that_changes_again_waits_once_and_for_the_later_block() {
-    let mut waiting = WaitingRows::default();
-    waiting.put(1, &[(key("a"), row("1")), (key("b"), row("1"))]);
-    waiting.put(2, &[(key("a"), row("2"))]);
-    assert_eq!(waiting.oldest(), Some(1));
-    let taken = waiting.take(&Take { before: 3, most_old: 1, ..ALL });
-    assert_eq!(taken.iter().map(|row| row.key.path.as_str()).collect::<Vec<_>>(), ["b"]);
-    assert_eq!(waiting.oldest_without(&taken), Some(2));
-    waiting.put(3, &[(key("b"), row("3"))]);
-    waiting.written(&taken);
-    assert_eq!(waiting.len(), 2, "what changed while it was written waits on");
-    assert_eq!(waiting.oldest(), Some(2));
+fn rows(folder: &TempDir, bounds: Bounds) -> Arc<Rows> {
+    let file = RowsFile::create(&folder.path().join(ROWS_FILE), 1 << 20).unwrap();
+    Arc::new(Rows::new(file, bounds, 0, 0))
+}
+
+fn reader(rows: &Arc<Rows>) -> RowReader {
+    RowReader { rows: Arc::clone(rows), _lock: None }
 }
 
 #[test]
-fn bytes_beyond_the_bound_are_taken() {
-    let mut waiting = WaitingRows::default();
-    let rows: Vec<_> = (0..10).map(|n| (key(&n.to_string()), row(&"x".repeat(900)))).collect();
-    waiting.put(1, &rows);
-    assert_eq!(waiting.bytes, 10_000);
-    assert_eq!(waiting.take(&Take { keep_bytes: 7_500, ..NONE }).len(), 3);
-    assert_eq!(waiting.take(&Take { keep_rows: 6, ..NONE }).len(), 4);
-    assert_eq!(waiting.take(&Take { before: 1, most_old: 9, ..NONE }).len(), 0);
-    assert_eq!(waiting.take(&Take { before: 2, most_old: 9, ..NONE }).len(), 9);
-    let all = waiting.take(&ALL);
-    waiting.written(&all);
-    assert_eq!((waiting.bytes, waiting.len(), waiting.oldest()), (0, 0, None));
-}
-
-#[test]
-fn a_key_that_changes_all_the_time_costs_no_memory() {
-    let mut waiting = WaitingRows::default();
-    for block in 0..50_000 {
-        waiting.put(block, &[(key("hot"), row("x"))]);
-        waiting.written(&[]);
+fn a_generation_is_written_when_enough_has_gathered() {
+    let cases = [
+        (Bounds { blocks: 3, ..NEVER }, 3),
+        (Bounds { rows: 5, ..NEVER }, 5),
+        (Bounds { bytes: 700, ..NEVER }, 7),
+    ];
+    for (bounds, blocks) in cases {
+        let home = TempDir::new().unwrap();
+        let rows = rows(&home, bounds);
+        let _writer = RowWriter::start(&rows).unwrap();
+        for block in 1..=blocks {
+            assert_eq!(rows.through(), 0, "{bounds:?}");
+            rows.show(block, &[(key(&block.to_string()), row(""))]);
+        }
+        rows.write_all().unwrap();
+        assert_eq!((rows.through(), rows.waiting()), (blocks, 0), "{bounds:?}");
+        assert_eq!(rows.file.through().unwrap(), blocks);
+        assert_eq!(rows.file.get(&key("1")).unwrap(), row(""));
     }
-    assert!(waiting.order.len() < 2_000);
+}
+
+#[test]
+fn rows_wait_for_no_write_until_a_second_generation_is_full() {
+    let home = TempDir::new().unwrap();
+    let rows = rows(&home, Bounds { blocks: 2, ..NEVER });
+    // Without the thread: as if its write took for ever.
+    for block in 1..=3 {
+        rows.make_room().unwrap();
+        rows.show(block, &[(key("a"), row(&block.to_string()))]);
+    }
+    assert_eq!(reader(&rows).get(&key("a")).unwrap(), row("3"));
+    rows.show(4, &[]);
+    let (done, is_done) = std::sync::mpsc::channel();
+    let waits = Arc::clone(&rows);
+    let waiting = thread::spawn(move || done.send(waits.make_room().is_ok()).unwrap());
+    let soon = std::time::Duration::from_millis(50);
+    assert!(is_done.recv_timeout(soon).is_err(), "a third generation was begun");
+    let _writer = RowWriter::start(&rows).unwrap();
+    assert!(is_done.recv().unwrap());
+    waiting.join().unwrap();
+}
+
+#[test]
+fn what_is_removed_and_made_again_is_there() {
+    let home = TempDir::new().unwrap();
+    let rows = rows(&home, NEVER);
+    let _writer = RowWriter::start(&rows).unwrap();
+    let versions = [row("1"), None, row("2"), row("3"), None, None, row("4")];
+    for (version, block) in versions.into_iter().zip(1..) {
+        rows.show(block, &[(key("a"), version.clone())]);
+        assert_eq!(reader(&rows).get(&key("a")).unwrap(), version);
+        rows.write_all().unwrap();
+        assert_eq!(reader(&rows).get(&key("a")).unwrap(), version);
+    }
+}
+
+fn made(folder: &TempDir) -> PathBuf {
+    let path = folder.path().join(ROWS_FILE);
+    let file = RowsFile::create(&path, 1 << 20).unwrap();
+    let rows = (0..500).map(|n| (key(&n.to_string()), row("something to be read")));
+    file.write(&rows.collect(), 7).unwrap();
+    path
+}
+
+#[test]
+fn a_file_that_is_no_file_of_rows_is_not_used() {
+    let home = TempDir::new().unwrap();
+    let path = made(&home);
+    let whole = std::fs::read(&path).unwrap();
+    let unusable = |what: &str| match RowsFile::open(&path, 1 << 20).unwrap() {
+        Opened::Ready(_) => panic!("{what}: it was opened"),
+        Opened::Unusable(why) => why,
+    };
+    let halves = [0, 1, 100, whole.len() / 2];
+    for length in halves {
+        std::fs::write(&path, &whole[..length]).unwrap();
+        unusable(&format!("cut to {length} bytes"));
+    }
+    std::fs::write(&path, [b"no file of rows".as_slice(), &[7; 100_000]].concat()).unwrap();
+    unusable("another file");
+    std::fs::remove_file(&path).unwrap();
+    assert!(unusable("none").contains("missing"));
+    drop(redb::Database::create(&path).unwrap());
+    unusable("a file of somebody else");
+}
+
+#[test]
+fn a_row_that_was_changed_on_disk_is_never_given() {
+    let home = TempDir::new().unwrap();
+    let path = made(&home);
+    let mut whole = std::fs::read(&path).unwrap();
+    let places = whole.windows(9).enumerate().filter(|(_, text)| *text == b"something");
+    let places: Vec<usize> = places.map(|(at, _)| at).collect();
+    assert!(places.len() >= 500);
+    for at in places {
+        whole[at] ^= 1;
+    }
+    std::fs::write(&path, whole).unwrap();
+    let Opened::Ready(file) = RowsFile::open(&path, 1 << 20).unwrap() else { panic!("unusable") };
+    let all = Range { prefix: key(""), after: None, reverse: false, limit: 9 };
+    let errors = [
+        file.get(&key("17")).map(drop).unwrap_err(),
+        file.page(&all, |_| false).map(drop).unwrap_err(),
+        file.copy(|_, _| Ok(())).map(drop).unwrap_err(),
+    ];
+    for error in errors {
+        let text = error.to_string();
+        assert!(matches!(error, StoreError::Damaged(_)), "{text}");
+        assert!(text.contains(ROWS_FILE) && text.contains("remove that file"), "{text}");
+    }
 }
 
 fn path() -> impl Strategy<Value = String> {
@@ -64,48 +148,50 @@ fn path() -> impl Strategy<Value = String> {
     ]
 }
 
+fn versions() -> impl Strategy<Value = Vec<(String, Option<usize>)>> {
+    prop::collection::vec((path(), prop::option::weighted(0.7, 0..9_000_usize)), 0..20)
+}
+
 proptest! {
     #![proptest_config(ProptestConfig {
-        cases: 150,
+        cases: 100,
         failure_persistence: None,
         ..Default::default()
     })]
 
-    /// Whatever is on disk and whatever waits: a page is what an ordered map of all would give.
+    /// Whatever is in the file, is being written and gathers: a page is what an ordered map of
+    /// all would give.
     #[test]
-    fn pages_merge_what_waits_with_what_is_on_disk(
-        disk in prop::collection::vec((path(), 0..20_000_usize), 0..20),
-        waits in prop::collection::vec((path(), prop::option::of(0..9_usize)), 0..20),
+    fn pages_merge_what_waits_with_what_is_in_the_file(
+        generations in prop::collection::vec(versions(), 3),
         ranges in prop::collection::vec(
             (path(), prop::option::of(path()), any::<bool>(), 0..6_usize), 10,
         ),
     ) {
-        let db = sled::Config::new().temporary(true).open().unwrap();
+        let home = TempDir::new().unwrap();
+        let rows = rows(&home, NEVER);
         let mut all: BTreeMap<Key, Row> = BTreeMap::new();
-        for (path, length) in disk {
-            let (key, row) = (key(&path), Row(vec![7; length]));
-            for (part, value) in parts::cut(&pack(&key, &row)).unwrap() {
-                db.insert(keys::row_part(&key, part), value).unwrap();
+        for (generation, block) in generations.into_iter().zip(1_u8..) {
+            for (path, length) in generation {
+                let row = length.map(|length| Row(vec![block; length]));
+                rows.show(block.into(), &[(key(&path), row.clone())]);
+                match row {
+                    Some(row) => all.insert(key(&path), row),
+                    None => all.remove(&key(&path)),
+                };
             }
-            if all.contains_key(&key) {
-                // Written twice: the shorter must not keep parts of the longer.
-                let first = db.get(keys::row_part(&key, 0)).unwrap().unwrap();
-                for part in parts::count(&first).unwrap()..9 {
-                    db.remove(keys::row_part(&key, part)).unwrap();
+            rows.show(block.into(), &[]);
+            match block {
+                1 => {
+                    let _writer = RowWriter::start(&rows).unwrap();
+                    rows.write_all().unwrap();
                 }
+                2 => prop_assert!(rows.waiting.write().unwrap().freeze()),
+                _ => {}
             }
-            all.insert(key, row);
+            rows.writing().ended = false;
         }
-        let mut waiting = WaitingRows::default();
-        for (path, length) in waits {
-            let row = length.map(|length| Row(vec![9; length]));
-            waiting.put(1, &[(key(&path), row.clone())]);
-            match row {
-                Some(row) => all.insert(key(&path), row),
-                None => all.remove(&key(&path)),
-            };
-        }
-        let reader = SledReader { db, waiting: Arc::new(RwLock::new(waiting)), _lock: None };
+        let reader = reader(&rows);
         for (key, row) in &all {
             let read = reader.get(key).unwrap();
             prop_assert_eq!(read.as_ref(), Some(row));
@@ -116,7 +202,7 @@ proptest! {
                 let beyond = range.after.as_ref().is_none_or(|after| {
                     if reverse { key.path < *after } else { key.path > *after }
                 });
-                is_under(key, &range) && beyond
+                key.path.starts_with(&prefix) && beyond
             }).collect();
             if reverse {
                 wanted.reverse();

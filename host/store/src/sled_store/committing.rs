@@ -1,14 +1,13 @@
 //! Owns one commit: what goes into its step of sled, and the order in which it becomes visible.
 //! Must never trim what a subject, a row or a backup still needs, nor before the archive has it.
 
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 
-use busbar_engine::store::{Batch, Snapshot, StoreError};
+use busbar_engine::store::{Batch, StoreError};
 
 use super::{Progress, Shared, SledStore, WaitingSnapshot, io_error, sled_error};
 use crate::codec::{self, Kind};
 use crate::marks::Marks;
-use crate::rows::{self, Take, WaitingRow};
 use crate::{keys, parts};
 
 /// With every commit about so many bytes of snapshots are written.
@@ -21,36 +20,46 @@ const COMMITS_PER_LOOK: u64 = 4_096;
 impl SledStore {
     pub(super) fn commit_batch(&mut self, batch: &Batch) -> Result<(), StoreError> {
         let shared = Arc::clone(&self.shared);
+        shared.rows.make_room()?;
         let mut progress = shared.progress();
-        self.queue_snapshots_later(batch, &progress)?;
         if batch.facts.is_empty() {
-            self.show(batch, None, &progress);
+            // They count for the last block.
+            self.queue_snapshots(progress.last_block, batch)?;
+            shared.rows.show(progress.last_block, &batch.rows);
             return Ok(());
         }
         if shared.options.read_only {
             return Err(StoreError::Failed("the store was opened to be read only".into()));
         }
-        let (mut step, block) = (sled::Batch::default(), progress.last_block + 1);
-        let mut marks = progress.marks.clone();
+        let block = progress.last_block + 1;
+        let mut step = sled::Batch::default();
         self.add_block(&mut step, block, batch)?;
-        let take = Take {
-            before: block.saturating_sub(shared.options.row_delay_blocks),
-            most_old: shared.options.rows_per_commit,
-            keep_rows: shared.options.waiting_rows,
-            keep_bytes: shared.options.waiting_row_bytes,
-        };
-        let written = self.add_rows(&mut step, &mut marks, progress.last_block, take)?;
-        if progress.backups == 0 {
-            self.add_snapshots(&mut step, marks.rows_through)?;
-            self.trim(&mut step, &mut marks, block)?;
-        }
-        marks.heads = self.newest.heads;
-        self.make_durable(step, &marks, &progress.marks, written.is_empty())?;
+        self.queue_snapshots(block, batch)?;
+        let mut marks = progress.marks.clone();
+        self.write_behind(&mut step, &mut marks, &progress)?;
+        self.make_durable(step, &marks, &progress.marks)?;
         progress.marks = marks;
         progress.last_block = block;
-        self.waiting_rows(|waiting| waiting.written(&written));
-        self.show(batch, Some(block), &progress);
+        shared.rows.show(block, &batch.rows);
         self.look_after_reserve();
+        Ok(())
+    }
+
+    /// Puts into a step what may follow the rows that are durable by now: snapshots, and the end
+    /// of what nobody needs.
+    fn write_behind(
+        &mut self,
+        step: &mut sled::Batch,
+        marks: &mut Marks,
+        progress: &Progress,
+    ) -> Result<(), StoreError> {
+        marks.rows_through = self.shared.rows.through();
+        if progress.backups == 0 {
+            self.add_snapshots(step, marks.rows_through)?;
+            self.trim(step, marks, progress.last_block + 1)?;
+        }
+        marks.archive = self.archive.end();
+        marks.heads = self.newest.heads;
         Ok(())
     }
 
@@ -60,10 +69,9 @@ impl SledStore {
         mut step: sled::Batch,
         marks: &Marks,
         old: &Marks,
-        no_rows: bool,
     ) -> Result<(), StoreError> {
-        let moved = (marks.rows_through, marks.first_block) != (old.rows_through, old.first_block);
-        if moved || !no_rows {
+        // The heads alone are told by the log itself.
+        if *marks != (Marks { heads: marks.heads, ..old.clone() }) {
             step.insert(keys::MARKS, marks.encode());
         }
         let shared = &self.shared;
@@ -71,22 +79,6 @@ impl SledStore {
         shared.db.apply_batch(step).map_err(failed)?;
         shared.db.flush().map_err(failed)?;
         self.file.sync_data().map_err(|error| io_error("a sync", &error))
-    }
-
-    /// Makes rows readable. Those that were owed count as rows of the first block whose rows are
-    /// not on disk, which keeps the log from there on.
-    fn show(&mut self, batch: &Batch, block: Option<u64>, progress: &Progress) {
-        let oldest_missing = progress.marks.rows_through + 1;
-        let block = match block {
-            Some(block) if !self.owed => block,
-            _ => oldest_missing,
-        };
-        self.owed = false;
-        self.waiting_rows(|waiting| waiting.put(block, &batch.rows));
-    }
-
-    fn waiting_rows<T>(&self, change: impl FnOnce(&mut rows::WaitingRows) -> T) -> T {
-        change(&mut self.shared.waiting.write().unwrap_or_else(PoisonError::into_inner))
     }
 
     fn add_block(
@@ -106,55 +98,18 @@ impl SledStore {
             self.newest.see(*position);
             self.needed.fact(block, subject);
         }
+        Ok(())
+    }
+
+    fn queue_snapshots(&mut self, block: u64, batch: &Batch) -> Result<(), StoreError> {
         for snapshot in &batch.snapshots {
-            self.queue_snapshot(block, snapshot)?;
+            let body = codec::encode_snapshot(snapshot)?;
+            let sealed = self.sealer.seal(Kind::Snapshot, snapshot.position.sequence, &body)?;
+            let subject = snapshot.subject.clone();
+            let replaces = self.needed.covered(&subject);
+            self.snapshots.push_back(WaitingSnapshot { block, subject, replaces, sealed });
         }
         Ok(())
-    }
-
-    /// A batch that only saves subjects makes no block: they count for the last one.
-    fn queue_snapshots_later(
-        &mut self,
-        batch: &Batch,
-        progress: &Progress,
-    ) -> Result<(), StoreError> {
-        if batch.facts.is_empty() {
-            for snapshot in &batch.snapshots {
-                self.queue_snapshot(progress.last_block, snapshot)?;
-            }
-        }
-        Ok(())
-    }
-
-    fn queue_snapshot(&mut self, block: u64, snapshot: &Snapshot) -> Result<(), StoreError> {
-        let body = codec::encode_snapshot(snapshot)?;
-        let sealed = self.sealer.seal(Kind::Snapshot, snapshot.position.sequence, &body)?;
-        let subject = snapshot.subject.clone();
-        let replaces = self.needed.covered(&subject);
-        self.snapshots.push_back(WaitingSnapshot { block, subject, replaces, sealed });
-        Ok(())
-    }
-
-    /// Writes the oldest rows that wait, and says how far the rows are then.
-    fn add_rows(
-        &self,
-        step: &mut sled::Batch,
-        marks: &mut Marks,
-        last_block: u64,
-        take: Take,
-    ) -> Result<Vec<WaitingRow>, StoreError> {
-        if self.owed {
-            return Ok(Vec::new());
-        }
-        let waiting = self.shared.waiting.read().unwrap_or_else(PoisonError::into_inner);
-        let taken = waiting.take(&take);
-        let oldest = waiting.oldest_without(&taken);
-        drop(waiting);
-        marks.rows_through = oldest.map_or(last_block, |block| block - 1).max(marks.rows_through);
-        for row in &taken {
-            put_row(&self.shared, step, row)?;
-        }
-        Ok(taken)
     }
 
     /// Writes the snapshots whose rows are on disk.
@@ -210,24 +165,21 @@ impl SledStore {
         Ok(())
     }
 
-    pub(super) fn write_all_rows(&mut self) -> Result<(), StoreError> {
+    /// Writes all that waits: the rows, then the snapshots that wait for them, then the end of
+    /// what nobody needs any more.
+    pub(super) fn write_all(&mut self) -> Result<(), StoreError> {
         let shared = Arc::clone(&self.shared);
         let mut progress = shared.progress();
+        shared.rows.write_all()?;
         loop {
             let (mut step, mut marks) = (sled::Batch::default(), progress.marks.clone());
-            let (keep_rows, keep_bytes) = (usize::MAX, usize::MAX);
-            let take = Take { before: u64::MAX, most_old: 1_000, keep_rows, keep_bytes };
-            let written = self.add_rows(&mut step, &mut marks, progress.last_block, take)?;
-            if progress.backups == 0 {
-                self.add_snapshots(&mut step, marks.rows_through)?;
-            }
-            marks.heads = self.newest.heads;
-            self.make_durable(step, &marks, &progress.marks, written.is_empty())?;
-            progress.marks = marks;
-            self.waiting_rows(|waiting| waiting.written(&written));
-            if written.is_empty() {
+            let snapshots = self.snapshots.len();
+            self.write_behind(&mut step, &mut marks, &progress)?;
+            if marks == progress.marks && self.snapshots.len() == snapshots {
                 return Ok(());
             }
+            self.make_durable(step, &marks, &progress.marks)?;
+            progress.marks = marks;
         }
     }
 
@@ -260,23 +212,4 @@ impl Shared {
             StoreError::Damaged(format!("block {block} of the log cannot be read; {how}"))
         })
     }
-}
-
-/// Writes one row, and removes what its older version had more.
-fn put_row(shared: &Shared, step: &mut sled::Batch, row: &WaitingRow) -> Result<(), StoreError> {
-    let failed = |error: sled::Error| sled_error(&shared.folder, "a row", &error);
-    let first = shared.db.get(keys::row_part(&row.key, 0)).map_err(failed)?;
-    let old = first.as_ref().and_then(|first| parts::count(first)).unwrap_or(0);
-    let cut = match &row.row {
-        Some(body) => parts::cut(&rows::pack(&row.key, body))?,
-        None => Vec::new(),
-    };
-    let count = cut.len() as u16;
-    for (part, value) in cut {
-        step.insert(keys::row_part(&row.key, part), value);
-    }
-    for part in count..old {
-        step.remove(keys::row_part(&row.key, part));
-    }
-    Ok(())
 }

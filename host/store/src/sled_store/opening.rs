@@ -4,18 +4,18 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::fs;
 use std::path::Path;
-use std::sync::{Arc, Mutex, RwLock};
+use std::sync::{Arc, Mutex};
 
 use busbar_charging::subject::Subject;
 use busbar_engine::store::{Restored, Snapshot, StoreError};
 
 use super::table::{SLED_FOLDER, has_space, lock, open_file, open_sled, sync_all};
-use super::{Options, Progress, Shared, SledStore, io_error, sled_error};
+use super::{Options, Progress, Shared, SledStore, io_error, mending, sled_error};
 use crate::archive::Archive;
 use crate::codec::{self, Kind, PlacedFact, Sealer};
 use crate::marks::Marks;
 use crate::needed::Needed;
-use crate::rows::WaitingRows;
+use crate::rows::{Bounds, ROWS_FILE, RowWriter, Rows, RowsFile};
 use crate::space::Reserve;
 use crate::{HOW_TO_RESTORE, keys, parts};
 
@@ -35,45 +35,51 @@ pub(super) fn open(folder: &Path, options: Options) -> Result<(SledStore, Restor
     if !options.read_only && !has_space(folder) {
         reserve.give_up();
     }
-    let db = open_sled(folder, options.cache_bytes)?;
+    let db = open_sled(folder, options.log_cache_bytes)?;
     if is_new {
-        let failed = |error: sled::Error| sled_error(folder, "a new store", &error);
-        db.insert(keys::MARKS, Marks::new().encode()).map_err(failed)?;
-        db.flush().map_err(failed)?;
+        make(folder, &db, options.cache_bytes)?;
     }
     // sled makes files when it opens, and leaves their names to chance.
     sync_all(folder).map_err(|error| io_error(&folder.display().to_string(), &error))?;
-    let marks = read_marks(folder, &db)?;
+    let mut marks = read_marks(folder, &db)?;
     let log = read_log(folder, &db, &marks)?;
     let (snapshots, snapshot_parts) = read_snapshots(folder, &db)?;
     let mut newest = marks.clone();
     log.facts.iter().for_each(|(_, (position, ..))| newest.see(*position));
+    let end = marks.archive;
+    let archive =
+        Archive::open(archive_folder, options.archive_file_bytes, marks.first_block, end)?;
     check_ends(folder, &marks, &newest, &log, &snapshots)?;
-    let archive = Archive::open(archive_folder, options.archive_file_bytes, marks.first_block)?;
+    let (rows, mended) = mending::rows_of(folder, &options, &db, &mut marks, &log)?;
+    check_ends(folder, &marks, &newest, &log, &snapshots)?;
     let needed = needed(&log, &snapshots);
     let rows_from = log.facts.partition_point(|(block, _)| *block <= marks.rows_through);
-    let owed = rows_from < log.facts.len();
     if !options.read_only {
         let kept = reserve.keep(options.low_space_bytes);
         kept.map_err(|error| io_error("the reserve file", &error))?;
     }
     let file = open_file(folder)?;
     let last_block = log.last_block;
+    // The first batch brings the rows of the facts whose rows are not in the file.
+    let shown = if rows_from < log.facts.len() { marks.rows_through } else { last_block };
+    let rows = Arc::new(Rows::new(rows, options.bounds(), marks.rows_through, shown));
     let restored = Restored {
         snapshots,
         facts: log.facts.into_iter().map(|(_, fact)| fact).collect(),
         rows_from,
         heads: newest.positions(),
     };
+    let writer = if options.read_only { None } else { Some(RowWriter::start(&rows)?) };
     let shared = Shared {
         folder: folder.into(),
         options,
         db,
         lock: Arc::new(lock),
-        waiting: Arc::new(RwLock::new(WaitingRows::default())),
+        rows,
         progress: Mutex::new(Progress { marks, last_block, backups: 0 }),
     };
     let store = SledStore {
+        _writer: writer,
         shared: Arc::new(shared),
         file,
         sealer: Sealer::new()?,
@@ -84,11 +90,37 @@ pub(super) fn open(folder: &Path, options: Options) -> Result<(SledStore, Restor
         snapshot_parts,
         block_parts: log.parts,
         newest,
-        owed,
         commits: 0,
         dead: false,
+        mended,
     };
     Ok((store, restored))
+}
+
+impl Options {
+    /// What one generation of rows gathers.
+    fn bounds(&self) -> Bounds {
+        if self.read_only {
+            // Nothing is written, so nothing is ever due.
+            return Bounds { blocks: u64::MAX, rows: usize::MAX, bytes: usize::MAX };
+        }
+        let blocks = self.row_delay_blocks.max(1);
+        Bounds { blocks, rows: self.waiting_rows.max(1), bytes: self.waiting_row_bytes.max(1) }
+    }
+}
+
+/// Makes a new store. The marks come last: without them it is none.
+fn make(folder: &Path, db: &sled::Db, cache_bytes: u64) -> Result<(), StoreError> {
+    let rows = folder.join(ROWS_FILE);
+    if rows.exists() {
+        let named = |error| io_error(&rows.display().to_string(), &error);
+        fs::remove_file(&rows).map_err(named)?;
+    }
+    drop(RowsFile::create(&rows, cache_bytes)?);
+    let failed = |error: sled::Error| sled_error(folder, "a new store", &error);
+    db.insert(keys::MARKS, Marks::new().encode()).map_err(failed)?;
+    db.flush().map_err(failed)?;
+    Ok(())
 }
 
 fn read_marks(folder: &Path, db: &sled::Db) -> Result<Marks, StoreError> {
@@ -102,11 +134,11 @@ fn read_marks(folder: &Path, db: &sled::Db) -> Result<Marks, StoreError> {
 }
 
 /// The log as it was found.
-struct Log {
+pub(super) struct Log {
     /// With the block of each.
-    facts: Vec<(u64, PlacedFact)>,
+    pub(super) facts: Vec<(u64, PlacedFact)>,
     parts: VecDeque<u16>,
-    last_block: u64,
+    pub(super) last_block: u64,
 }
 
 fn damaged_block(folder: &Path, block: u64, reason: &str) -> StoreError {

@@ -110,15 +110,20 @@ pub(super) fn open_file(folder: &Path) -> Result<File, StoreError> {
     opened.map_err(|error| io_error(&path.display().to_string(), &error))
 }
 
-/// Syncs all files of a store and the folders that name them.
+/// Syncs what an opening may have made: sled's files, the end of the archive, and the folders that
+/// name them. What was archived before was synced then.
 pub(super) fn sync_all(folder: &Path) -> io::Result<()> {
-    for folder in [folder.join(SLED_FOLDER), folder.join(ARCHIVE_FOLDER)] {
-        for entry in fs::read_dir(&folder)? {
-            File::open(entry?.path())?.sync_all()?;
-        }
-        File::open(&folder)?.sync_all()?;
+    let (sled, archive) = (folder.join(SLED_FOLDER), folder.join(ARCHIVE_FOLDER));
+    for entry in fs::read_dir(&sled)? {
+        File::open(entry?.path())?.sync_all()?;
     }
-    File::open(folder)?.sync_all()?;
+    let entries = fs::read_dir(&archive)?.collect::<io::Result<Vec<_>>>()?;
+    if let Some(last) = entries.iter().map(fs::DirEntry::path).max() {
+        File::open(last)?.sync_all()?;
+    }
+    for folder in [&sled, &archive, folder] {
+        File::open(folder)?.sync_all()?;
+    }
     match folder.canonicalize()?.parent() {
         Some(parent) => File::open(parent)?.sync_all(),
         None => Ok(()),

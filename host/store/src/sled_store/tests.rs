@@ -17,13 +17,13 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::keys;
+use crate::rows::ROWS_FILE;
 
 pub(crate) fn options() -> Options {
     Options {
         cache_bytes: 8 << 20,
         reserve_bytes: 4096,
         row_delay_blocks: 5,
-        rows_per_commit: 1,
         waiting_rows: 6,
         archive_step: 4,
         archive_file_bytes: 2_000,
@@ -44,7 +44,11 @@ pub(crate) struct Node {
 
 impl Node {
     pub(crate) fn open(folder: &Path, now: i64) -> Result<Self, StoreError> {
-        let (store, restored) = SledStore::open(folder, options())?;
+        Self::open_with(folder, now, options())
+    }
+
+    fn open_with(folder: &Path, now: i64, options: Options) -> Result<Self, StoreError> {
+        let (store, restored) = SledStore::open(folder, options)?;
         let now = Timestamp(now);
         let engine = Engine::new(1, 1, Policy::default(), tuning(), restored, now);
         let mut node = Self { engine, store, now };
@@ -181,6 +185,7 @@ fn after_every_commit_a_start_finds_everything() {
         assert_eq!(again.rows(), node.rows(), "after {n}, second start");
         again.put(500, 10).unwrap();
         again.store.close().unwrap();
+        drop(again);
         let again = Node::open(&dead, node.now.0).unwrap();
         assert_eq!(again.rows().len(), node.rows().len() + 1);
     }
@@ -195,14 +200,14 @@ fn rows_that_are_owed_keep_the_log_also_beside_new_facts() {
     let home = TempDir::new().unwrap();
     let (live, dead) = (home.path().join("live"), home.path().join("dead"));
     let mut node = Node::open(&live, 0).unwrap();
-    for n in 0..5 {
+    for n in 0..4 {
         node.put(n, 100).unwrap();
     }
     copy(&live, &dead);
     let (mut store, restored) = SledStore::open(&dead, options()).unwrap();
     assert_eq!(restored.rows_from, 0);
     let mut engine = Engine::new(1, 1, Policy::default(), tuning(), restored, node.now);
-    for (name, rows) in [("p", 6), ("q", 1), ("r", 1)] {
+    for (name, rows) in [("p", 5), ("q", 1), ("r", 1)] {
         let installed = PluginInstalled {
             at: node.now,
             actor: Actor::Clock,
@@ -275,6 +280,95 @@ fn damage_is_named_and_never_opened() {
     });
     assert!(tail.contains("block 20"), "{tail}");
     assert!(damage(|db| drop(db.remove(keys::MARKS))).contains("marks"));
+}
+
+/// Rows are derived: whatever becomes of their file, the archive and the log make them again.
+#[test]
+fn rows_that_are_lost_are_made_again() {
+    let home = TempDir::new().unwrap();
+    let path = home.path().join(ROWS_FILE);
+    let mut node = Node::open(home.path(), 0).unwrap();
+    (0..40).for_each(|n| node.put(n % 12, [10, 9_000][n % 2]).unwrap());
+    drop(node);
+    let old = std::fs::read(&path).unwrap();
+    let mut node = Node::open(home.path(), 1_000_000).unwrap();
+    for n in 0..80 {
+        node.put(n % 14, 300).unwrap();
+        node.ask(Request::RemoveToken(token(n % 5))).unwrap();
+    }
+    assert!(node.store.keeper().log_blocks().0 > 50, "a part of the history is in the archive");
+    let facts = node.history().len();
+    drop(node);
+    let whole = std::fs::read(&path).unwrap();
+    let damages: [(&str, &dyn Fn()); 4] = [
+        ("missing", &|| std::fs::remove_file(&path).unwrap()),
+        ("rows.redb", &|| std::fs::write(&path, &whole[..whole.len() / 2]).unwrap()),
+        ("rows.redb", &|| std::fs::write(&path, vec![7; 50_000]).unwrap()),
+        ("up to block", &|| std::fs::write(&path, &old).unwrap()),
+    ];
+    for (why, damage) in damages {
+        damage();
+        let read_only = Options { read_only: true, ..options() };
+        let Err(refused) = SledStore::open(home.path(), read_only) else { panic!("{why}") };
+        let refused = refused.to_string();
+        assert!(refused.contains(why) && refused.contains("start a host"), "{refused}");
+        let node = Node::open(home.path(), 2_000_000).unwrap();
+        let mended = node.store.mended().unwrap_or_default();
+        assert!(mended.contains(why) && mended.contains("made again"), "{why}: {mended}");
+        node.check_replayed(facts);
+        drop(node);
+        let node = Node::open(home.path(), 2_000_000).unwrap();
+        assert_eq!(node.store.mended(), None, "{why}");
+        node.check_replayed(facts);
+    }
+}
+
+/// The first form kept rows in sled, and began them with an R.
+#[test]
+fn a_store_of_the_first_form_is_moved_over() {
+    let home = TempDir::new().unwrap();
+    filled(home.path());
+    std::fs::remove_file(home.path().join(ROWS_FILE)).unwrap();
+    let db = open_sled(home.path(), 1 << 20).unwrap();
+    let marks = Marks::decode(&db.get(keys::MARKS).unwrap().unwrap()).unwrap();
+    let mut form = minicbor::Encoder::new(Vec::new());
+    form.array(4).unwrap().u8(1).unwrap().u64(marks.first_block).unwrap();
+    form.u64(marks.rows_through).unwrap().array(64).unwrap();
+    for head in marks.heads {
+        form.u64(head).unwrap();
+    }
+    db.insert(keys::MARKS, form.into_writer()).unwrap();
+    for n in 0..3_000 {
+        db.insert(format!("R{n}"), vec![7; 900]).unwrap();
+    }
+    db.flush().unwrap();
+    drop(db);
+    for mended in [true, false] {
+        let node = Node::open(home.path(), 1_000_000).unwrap();
+        assert_eq!(node.store.mended().is_some(), mended);
+        node.check_replayed(20);
+        assert_eq!(node.store.shared.db.scan_prefix(keys::OLD_ROWS).count(), 0);
+    }
+}
+
+#[test]
+fn a_store_that_was_closed_owes_nothing() {
+    let home = TempDir::new().unwrap();
+    let lazy = Options { row_delay_blocks: 1_000, waiting_rows: 1_000, ..options() };
+    let mut node = Node::open_with(home.path(), 0, lazy.clone()).unwrap();
+    for n in 0..100 {
+        node.put(n % 12, 300).unwrap();
+    }
+    let keeper = node.store.keeper();
+    assert_eq!((keeper.waiting_rows(), keeper.log_blocks()), (12, (1, 100)));
+    node.store.close().unwrap();
+    assert_eq!(keeper.waiting_rows(), 0);
+    assert!(keeper.log_blocks().0 > 50, "what snapshots made needless is trimmed");
+    assert!(node.put(1, 1).is_err(), "nothing is committed after");
+    drop((node, keeper));
+    let (_store, restored) = SledStore::open(home.path(), lazy).unwrap();
+    assert!(restored.facts.len() < 50 && restored.snapshots.len() == 1);
+    assert_eq!(restored.rows_from, restored.facts.len());
 }
 
 /// sled finds its own snapshot damaged where a crash cut off the writing of it.

@@ -43,6 +43,37 @@ fn pitfall_045_a_token_is_concurrent_elsewhere_and_never_with_itself() {
     assert_eq!(again.status, AuthorizationStatus::Accepted, "the retry of the same start");
 }
 
+/// On a disk that is nearly full nothing begins; what runs is reported, stopped and billed.
+#[test]
+fn without_room_no_session_begins_and_no_report_is_refused() {
+    let mut bench = Bench::new(Dialect::V201);
+    let id = TransactionRef::Known("T1".into());
+    bench.report(id.clone(), report(ReportKind::Started, at(0), Some(0)));
+    bench.policy.new_sessions = false;
+    let other = IdToken::new(TokenKind::Iso14443, "OTHER");
+    bench.put_token(other.clone(), AuthorizationStatus::Accepted);
+    assert_eq!(authorize(&mut bench, other.clone()), AuthorizationStatus::Invalid);
+    assert_eq!(authorize(&mut bench, token()), AuthorizationStatus::ConcurrentTx, "as ever");
+    let stranger = IdToken::new(TokenKind::Iso14443, "STRANGER");
+    assert_eq!(authorize(&mut bench, stranger), AuthorizationStatus::Unknown);
+    let refused = bench.ask(remote_start(""));
+    let conflict = matches!(refused, Some(Reply::Problem(Problem::Conflict(_))));
+    assert!(conflict, "{refused:?}");
+    // What has begun already, whoever let it, is taken.
+    let mut start = report(ReportKind::Started, at(10), Some(0));
+    (start.token, start.evse) = (Some(other), Some(2));
+    let second = TransactionRef::Known("T2".into());
+    let end = report(ReportKind::Ended, at(20), Some(1));
+    for (transaction, report) in [(second, start), (id, end)] {
+        let reply = bench.report(transaction, report);
+        let Some(Reply::Transaction { authorization, .. }) = reply else { panic!("{reply:?}") };
+        let status = authorization.map(|authorization| authorization.status);
+        assert!(status.is_none_or(|status| status == AuthorizationStatus::Accepted), "{status:?}");
+    }
+    bench.policy.new_sessions = true;
+    assert_eq!(bench.ask(remote_start("")), None, "it waits for the station");
+}
+
 #[test]
 fn pitfall_041_a_start_with_a_bad_token_has_an_id_and_the_reason() {
     let mut bench = Bench::new(Dialect::V16);
