@@ -1,6 +1,6 @@
 //! The engines behind the store contract: on one machine sled for the log and redb for the rows;
-//! the frame log beside them. When `commit` returns, the facts are synced to the disk. Must never decide, and never acknowledge
-//! what a power cut could take back.
+//! the frame log beside them. When `commit` returns, the facts are synced to the disk. Must never
+//! decide, and never acknowledge what a power cut could take back.
 
 mod archive;
 mod codec;

@@ -1,7 +1,7 @@
 //! Owns the embedded backend: one block of facts per commit in sled, snapshots written behind it
-//! there, rows in a file of their own. Must never return from a commit before its block is synced, use `flush_async` or
-//! `generate_id`, or give sled a value above 4 KiB (FACTS.md: its flush is no sync, the first
-//! hangs, the second skips, and large values go into files that nothing syncs).
+//! there, rows in a file of their own. Must never return from a commit before its block is synced,
+//! use `flush_async` or `generate_id`, or give sled a value above 4 KiB (FACTS.md: its flush is no
+//! sync, the first hangs, the second skips, and large values go into files that nothing syncs).
 
 mod committing;
 mod mending;

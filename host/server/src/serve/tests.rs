@@ -168,7 +168,41 @@ async fn a_charge_is_priced_and_outlives_the_host() {
     }
     assert_eq!(sealed[0].sealed.totals.payable.to_string(), "6.00 EUR");
     host.stop().await;
+    let (store, restored) =
+        SledStore::open(&folder.path().join("store"), Options::default()).unwrap();
+    assert!(!restored.facts.is_empty(), "too few for a snapshot");
+    assert_eq!(restored.rows_from, restored.facts.len(), "a stop writes what waits");
+    drop(store);
     let host = Host::start(&config).await.unwrap();
     assert_eq!(cdrs(&host).await, sealed);
+    host.stop().await;
+}
+
+/// Below the threshold nothing begins, and what a station reports is taken all the same.
+#[tokio::test(flavor = "multi_thread")]
+async fn on_a_disk_that_is_nearly_full_no_session_begins() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut config = config(folder.path());
+    config.store.low_space = 1 << 50;
+    let host = Host::start(&config).await.unwrap();
+    set_up(&host, folder.path()).await;
+    let mut socket = connect(&host, PASSWORD).await.unwrap();
+    let boot = r#"{"chargePointVendor":"V","chargePointModel":"M"}"#;
+    call(&mut socket, "1", "BootNotification", boot).await;
+    let mut status = serde_json::Value::Null;
+    for n in 0..200 {
+        let id = format!("a{n}");
+        let answer = call(&mut socket, &id, "Authorize", r#"{"idTag":"04AABB"}"#).await;
+        status = answer["idTagInfo"]["status"].clone();
+        if status != "Accepted" {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert_eq!(status, "Invalid");
+    let start = r#"{"connectorId":1,"idTag":"04AABB","meterStart":0,
+        "timestamp":"2026-11-24T06:00:00Z"}"#;
+    let answer = call(&mut socket, "2", "StartTransaction", start).await;
+    assert_eq!(answer["idTagInfo"]["status"], "Accepted");
     host.stop().await;
 }
