@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use busbar_charging::subject::Subject;
@@ -46,18 +46,13 @@ pub(super) fn open(folder: &Path, options: Options) -> Result<(SledStore, Restor
     let (snapshots, snapshot_parts) = read_snapshots(folder, &db)?;
     let mut newest = marks.clone();
     log.facts.iter().for_each(|(_, (position, ..))| newest.see(*position));
-    let end = marks.archive;
-    let archive =
-        Archive::open(archive_folder, options.archive_file_bytes, marks.first_block, end)?;
+    let archive = open_archive(archive_folder, &options, &marks)?;
     check_ends(folder, &marks, &newest, &log, &snapshots)?;
     let (rows, mended) = mending::rows_of(folder, &options, &db, &mut marks, &log)?;
     check_ends(folder, &marks, &newest, &log, &snapshots)?;
     let needed = needed(&log, &snapshots);
     let rows_from = log.facts.partition_point(|(block, _)| *block <= marks.rows_through);
-    if !options.read_only {
-        let kept = reserve.keep(options.low_space_bytes);
-        kept.map_err(|error| io_error("the reserve file", &error))?;
-    }
+    keep_reserve(&reserve, &options)?;
     let file = open_file(folder)?;
     let last_block = log.last_block;
     // The first batch brings the rows of the facts whose rows are not in the file.
@@ -107,6 +102,18 @@ impl Options {
         let blocks = self.row_delay_blocks.max(1);
         Bounds { blocks, rows: self.waiting_rows.max(1), bytes: self.waiting_row_bytes.max(1) }
     }
+}
+
+fn open_archive(folder: PathBuf, options: &Options, marks: &Marks) -> Result<Archive, StoreError> {
+    Archive::open(folder, options.archive_file_bytes, marks.first_block, marks.archive)
+}
+
+fn keep_reserve(reserve: &Reserve, options: &Options) -> Result<(), StoreError> {
+    if options.read_only {
+        return Ok(());
+    }
+    let kept = reserve.keep(options.low_space_bytes);
+    kept.map_err(|error| io_error("the reserve file", &error))
 }
 
 /// Makes a new store. The marks come last: without them it is none.
