@@ -7,6 +7,7 @@ mod commands;
 mod edges;
 mod facts;
 mod foreign;
+mod fuzz;
 mod golden;
 mod growth;
 mod imports;

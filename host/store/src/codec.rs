@@ -15,9 +15,12 @@ pub type PlacedFact = (Position, Subject, Fact);
 /// What a sealed value holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
-pub(crate) enum Kind {
+pub enum Kind {
+    /// Facts of the log.
     Block = b'B',
+    /// The state of one subject.
     Snapshot = b'S',
+    /// A part of the frame log.
     Frames = b'F',
 }
 
@@ -26,6 +29,9 @@ const VERSION: u8 = 1;
 const HEADER_BYTES: usize = 1 + 1 + 8 + 4 + 4;
 /// No sealed value is larger when unpacked; a greater length is damage.
 const MAX_RAW_BYTES: u32 = 1 << 30;
+/// No byte of a zstd frame unpacks to more: a block has four at least, and holds 128 KiB at most
+/// (RFC 8878, 3.1.1.2).
+const MAX_RATIO: usize = 32 << 10;
 
 /// Packs values; keeps its working memory.
 pub(crate) struct Sealer {
@@ -80,7 +86,7 @@ pub(crate) fn unseal(kind: Kind, sealed: &[u8]) -> Result<(u64, Vec<u8>), String
     }
     let number = head[2..10].iter().fold(0_u64, |n, byte| (n << 8) | u64::from(*byte));
     let raw = head[10..14].iter().fold(0_u32, |n, byte| (n << 8) | u32::from(*byte));
-    if raw > MAX_RAW_BYTES {
+    if raw > MAX_RAW_BYTES || raw as usize > packed.len().saturating_mul(MAX_RATIO) {
         return Err(format!("it claims to hold {raw} bytes"));
     }
     let body = zstd::bulk::decompress(packed, raw as usize)

@@ -396,10 +396,16 @@ impl State {
         let (mut segments, mut stations) = (VecDeque::new(), BTreeMap::new());
         let mut next = 1;
         for path in segment::files(folder)? {
-            // A file of which nothing can be read is left where it is.
+            // A file of which nothing can be read is left where it is, with its name.
+            next = next.max(segment::first_number(&path).saturating_add(1));
             let Ok(segment) = Segment::open(&path) else { continue };
+            if segment.is_new() {
+                segment.remove()?;
+                continue;
+            }
             for (station, bytes) in segment.stations()? {
-                *stations.entry(station).or_default() += bytes;
+                let total: &mut u64 = stations.entry(station).or_default();
+                *total = total.saturating_add(bytes);
             }
             next = next.max(segment.end());
             segments.push_back(segment);
@@ -452,15 +458,18 @@ impl State {
         };
         if self.stations.values().any(|bytes| *bytes > options.station_bytes) {
             for index in 0..self.segments.len() {
-                let here = self.segments[index].stations()?;
+                let here = self.segments[index].stations().unwrap_or_default();
                 if !here.keys().any(|station| floods(station, &self.stations)) {
                     continue;
                 }
-                let stations = &self.stations;
-                let kept =
-                    self.segments[index].rewrite(|frame| !floods(&frame.station, stations))?;
+                let (segment, stations) = (&self.segments[index], &self.stations);
+                let kept = match segment.rewrite(|frame| !floods(&frame.station, stations)) {
+                    // What cannot be read is not worth its room.
+                    Err(error) if is_stale(&error) => segment.remove().map(|()| None),
+                    kept => kept,
+                }?;
                 for (station, bytes) in here {
-                    if floods(&station, &self.stations) {
+                    if kept.is_none() || floods(&station, &self.stations) {
                         self.forget(&station, bytes);
                     }
                 }
@@ -472,7 +481,7 @@ impl State {
             }
         }
         if let Some(oldest) = self.segments.pop_front() {
-            for (station, bytes) in oldest.stations()? {
+            for (station, bytes) in oldest.stations().unwrap_or_default() {
                 self.forget(&station, bytes);
             }
             oldest.remove()?;

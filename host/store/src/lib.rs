@@ -16,6 +16,7 @@ mod space;
 
 pub mod backup;
 pub mod frames;
+pub mod stored;
 
 pub use codec::PlacedFact;
 pub use committer::{Committed, Committer};

@@ -55,6 +55,9 @@ pub fn cut(session: &MeteredSession, boundaries: &Boundaries) -> Result<CutSessi
     check_session(session)?;
     check_boundaries(boundaries)?;
     let zone = zone::find(&session.time_zone)?;
+    // Only spans between times of the calendar are sure to fit.
+    zone::is_within_calendar("start", session.start)?;
+    zone::is_within_calendar("end", session.end)?;
     let mut knots = Knots::new(session);
     if session.start < session.end {
         knots.cut_at_thresholds(&boundaries.energies);

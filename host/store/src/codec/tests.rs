@@ -65,3 +65,20 @@ fn parts_are_small_and_all_are_needed() {
         assert_eq!(parts::join(all.take(cut.len() - 1)), None);
     }
 }
+
+/// A length that no packed body of its size can have costs no memory.
+#[test]
+fn a_length_that_cannot_be_is_refused_before_it_is_believed() {
+    let sealed = Sealer::new().unwrap().seal(Kind::Block, 9, &[7; 1_000]).unwrap();
+    for (raw, words) in [(1 << 30, "claims to hold"), (1_001, ""), (999, "unpacked")] {
+        let (mut forged, packed) = (sealed[..HEADER_BYTES].to_vec(), &sealed[HEADER_BYTES..]);
+        forged[10..14].copy_from_slice(&u32::to_be_bytes(raw));
+        let sum = checksum(&forged[..14], packed);
+        forged[14..18].copy_from_slice(&sum.to_be_bytes());
+        forged.extend(packed);
+        match unseal(Kind::Block, &forged) {
+            Ok((_, body)) => assert_eq!((words, body), ("", vec![7; 1_000])),
+            Err(error) => assert!(!words.is_empty() && error.contains(words), "{raw}: {error}"),
+        }
+    }
+}

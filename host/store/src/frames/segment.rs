@@ -16,6 +16,8 @@ use crate::codec::{Kind, Sealer, unseal};
 const MAGIC: &[u8; 16] = b"busbar frames 1\n";
 /// No block is longer when packed; a greater length is damage.
 const MAX_BLOCK_BYTES: u64 = 1 << 28;
+/// No process counts so far; a greater number is damage.
+const MAX_NUMBER: u64 = 1 << 62;
 
 /// What a file's index says.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -27,6 +29,17 @@ struct Index {
 }
 
 impl Index {
+    /// Whether what it says can be true of a file of so many bytes.
+    fn fits(&self, bytes: u64) -> bool {
+        let within = self.blocks.iter().all(|(offset, length, first, end)| {
+            offset.checked_add(*length).is_some_and(|after| after <= bytes)
+                && first <= end
+                && *end <= MAX_NUMBER
+        });
+        let is_there = |block: &u32| (*block as usize) < self.blocks.len();
+        within && self.stations.values().all(|(_, blocks)| blocks.iter().all(is_there))
+    }
+
     fn add(&mut self, offset: u64, length: u64, frames: &[(u64, Frame)]) {
         let number = self.blocks.len() as u32;
         let first = frames.first().map_or(0, |(number, _)| *number);
@@ -74,6 +87,13 @@ pub(super) fn files(folder: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(files)
 }
 
+/// The number that a file is named by; 0 where that is none.
+pub(super) fn first_number(path: &Path) -> u64 {
+    let stem = path.file_stem().and_then(|stem| stem.to_str());
+    let number = stem.and_then(|stem| stem.parse().ok()).unwrap_or(0);
+    if number < MAX_NUMBER { number } else { 0 }
+}
+
 fn damaged(reason: impl Into<String>) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, reason.into())
 }
@@ -83,9 +103,10 @@ fn read_at(file: &mut File, offset: u64, length: u64) -> io::Result<Vec<u8>> {
         return Err(damaged("a block is too long"));
     }
     file.seek(SeekFrom::Start(offset))?;
-    let mut bytes = vec![0; length as usize];
-    file.read_exact(&mut bytes)?;
-    Ok(bytes)
+    // Grows with what is there, not with what is claimed.
+    let mut bytes = Vec::new();
+    let read = Read::by_ref(file).take(length).read_to_end(&mut bytes)?;
+    if (read as u64) < length { Err(io::ErrorKind::UnexpectedEof.into()) } else { Ok(bytes) }
 }
 
 fn decode<T: for<'a> Deserialize<'a>>(sealed: &[u8]) -> io::Result<(u64, T)> {
@@ -110,6 +131,9 @@ impl Segment {
         let length = u64::from_be_bytes(length.try_into().map_err(|_| damaged("no length"))?);
         let offset = at.checked_sub(length).ok_or_else(|| damaged("no index"))?;
         let (_, index): (_, Index) = decode(&read_at(file, offset, length)?)?;
+        if !index.fits(offset) {
+            return Err(damaged("its index is of another file"));
+        }
         let index_at = IndexAt::File(offset, length);
         Ok(Self { path: path.into(), bytes, blocks: index.blocks, index: index_at })
     }
@@ -124,6 +148,9 @@ impl Segment {
             let length = length.iter().fold(0, |n, byte| (n << 8) | u64::from(*byte));
             let Ok(sealed) = read_at(file, offset + 4, length) else { break };
             let Ok((_, frames)) = decode::<Vec<(u64, Frame)>>(&sealed) else { break };
+            if frames.iter().any(|(number, _)| *number >= MAX_NUMBER) {
+                break;
+            }
             index.add(offset + 4, length, &frames);
             offset += 4 + length;
         }
@@ -133,6 +160,11 @@ impl Segment {
 
     pub(super) fn bytes(&self) -> u64 {
         self.bytes
+    }
+
+    /// Whether it was begun and nothing was written.
+    pub(super) fn is_new(&self) -> bool {
+        self.bytes <= MAGIC.len() as u64
     }
 
     pub(super) fn blocks(&self) -> usize {

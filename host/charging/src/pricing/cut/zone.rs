@@ -87,6 +87,11 @@ fn instants(zone: &TimeZone, date: Date, ms_of_day: i64) -> impl Iterator<Item =
     offsets.into_iter().flatten().filter_map(move |offset| offset.to_timestamp(local).ok())
 }
 
+pub(super) fn is_within_calendar(field: &str, at: Timestamp) -> Result<(), CutError> {
+    let beyond = |_| wrong(field, format!("{} ms is beyond the calendar", at.0));
+    Instant::from_millisecond(at.0).map(drop).map_err(beyond)
+}
+
 fn instant(at: Timestamp) -> Result<Instant, CutError> {
     Instant::from_millisecond(at.0)
         .map_err(|_| wrong("start", format!("{at} is beyond the calendar")))
