@@ -178,3 +178,76 @@ fn a_file_that_was_cut_off_gives_what_is_whole_of_it() {
         assert!(kept.last().is_none_or(|oldest| *oldest == 0));
     }
 }
+
+/// Found by fuzzing: a start took the name of a file of which nothing could be read, and evicting
+/// that file later took the frames of the new one.
+#[test]
+fn a_start_never_takes_the_name_of_a_file_that_stands() {
+    let home = TempDir::new().unwrap();
+    let damaged = home.path().join("00000000000000000001.frames");
+    fs::write(&damaged, [&b"busbar frames 1\n"[..], &[9; 600]].concat()).unwrap();
+    let small = FrameOptions { max_bytes: 1_000, segment_bytes: 300, ..options() };
+    for start in 0..3 {
+        let log = FrameLog::open(home.path(), small.clone()).unwrap();
+        assert_eq!(fs::read(&damaged).is_ok(), start == 0, "it goes when there is no room for it");
+        for n in 0..4 {
+            log.record(frame(1, start * 10 + n, 100));
+            log.write();
+        }
+        assert_eq!(all(&log, 1, 10)[0], start * 10 + 3);
+    }
+    for _ in 0..3 {
+        drop(FrameLog::open(home.path(), small.clone()).unwrap());
+    }
+    assert!(segment::files(home.path()).unwrap().len() < 6, "a start leaves an empty file");
+}
+
+/// Found by fuzzing: what could not be read could not be evicted either, so that the log grew.
+#[test]
+fn damage_does_not_stop_eviction() {
+    let home = TempDir::new().unwrap();
+    let log = FrameLog::open(home.path(), options()).unwrap();
+    for n in 0..2_000 {
+        log.record(frame(n % 2, n, 200));
+    }
+    log.write();
+    drop(log);
+    for path in segment::files(home.path()).unwrap() {
+        let mut bytes = fs::read(&path).unwrap();
+        if let Some(byte) = bytes.get_mut(60) {
+            *byte ^= 1;
+        }
+        fs::write(&path, bytes).unwrap();
+    }
+    let log = FrameLog::open(home.path(), options()).unwrap();
+    for n in 2_000..4_000 {
+        log.record(frame(n % 2, n, 200));
+    }
+    log.write();
+    let counters = log.counters();
+    assert!(counters.bytes <= 400_000 && counters.dropped == 0, "{counters:?}");
+    assert_eq!(all(&log, 1, 100)[0], 3_999);
+}
+
+/// Found by fuzzing: an index that names a block which is not there ended the thread.
+#[test]
+fn an_index_that_cannot_be_is_not_believed() {
+    let home = TempDir::new().unwrap();
+    let path = home.path().join("00000000000000000001.frames");
+    let stations = BTreeMap::from([("S1", (10, vec![7]))]);
+    let body = minicbor_serde::to_vec(Named { blocks: vec![(16, 4, 1, 2)], stations }).unwrap();
+    let mut sealer = crate::codec::Sealer::new().unwrap();
+    let sealed = sealer.seal(crate::codec::Kind::Frames, 0, &body).unwrap();
+    let length = (sealed.len() as u64).to_be_bytes();
+    fs::write(&path, [&b"busbar frames 1\n\0\0\0\0"[..], &sealed, &length].concat()).unwrap();
+    let log = FrameLog::open(home.path(), options()).unwrap();
+    log.record(frame(1, 5, 10));
+    log.write();
+    assert_eq!(all(&log, 1, 10), [5]);
+}
+
+#[derive(Serialize)]
+struct Named<'a> {
+    blocks: Vec<(u64, u64, u64, u64)>,
+    stations: BTreeMap<&'a str, (u64, Vec<u32>)>,
+}

@@ -306,3 +306,19 @@ fn more_boundaries_only_divide_further() {
         assert_eq!(cut(&session, &both).unwrap(), fine, "round {round}");
     }
 }
+
+/// Found by fuzzing: a span between times beyond the calendar overflowed.
+#[test]
+fn times_beyond_the_calendar_are_refused() {
+    let mut session = session("2026-05-05T21:00:00Z", "2026-05-05T23:00:00Z", &[]);
+    let boundaries = Boundaries { energies: vec![Energy(1)], ..Boundaries::default() };
+    for (start, end, field) in [(i64::MIN, i64::MAX, "start"), (0, i64::MAX, "end")] {
+        (session.start, session.end) = (Timestamp(start), Timestamp(end));
+        session.energy = vec![(session.start, Energy(0)), (session.end, Energy(i64::MAX))];
+        session.activities = vec![(session.start, Activity::Charging)];
+        let error = cut(&session, &boundaries).unwrap_err();
+        let CutError::Session { at, message } = error else { panic!("{error}") };
+        assert_eq!(at, field);
+        assert!(message.contains("beyond the calendar"), "{message}");
+    }
+}
