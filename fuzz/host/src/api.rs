@@ -50,7 +50,9 @@ impl Api {
             return;
         };
         // A line that breaks HTTP is no body, and a stream of events has no end.
-        let plain = |text: &str| text.bytes().all(|byte| byte.is_ascii_graphic());
+        let allowed =
+            |byte: u8| byte.is_ascii_alphanumeric() || b"/?&=%._~-+:@,;!*".contains(&byte);
+        let plain = |text: &str| text.bytes().all(allowed);
         let methods = ["GET", "PUT", "POST", "DELETE"];
         if !methods.contains(&method) || !plain(path) || !path.starts_with("/api/v1/") {
             return;
