@@ -7,11 +7,11 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use busbar_sim::load::scenario::{Mix, Phase, Scenario, Versions};
-use busbar_sim::load::{self, Options, Report};
+use busbar_sim::load::{self, Options, Report, tariffs};
 use clap::{Args, Subcommand};
 
 use super::{Failure, Outcome};
-use served::Served;
+use served::{Served, Wanted};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Sim {
@@ -30,14 +30,15 @@ pub(super) struct Load {
     #[arg(long, value_name = "NAME|FILE")]
     scenario: Option<String>,
     /// Start a host for the run: default configuration, its own ports and a temporary folder
-    #[arg(long, conflicts_with_all = ["url", "api", "token_file", "host_pid"])]
+    #[arg(long, conflicts_with_all = ["url", "api", "token_file", "host_pid", "root"])]
     serve: bool,
-    /// With --serve: speak TLS with this certificate (PEM); --root is its authority
-    #[arg(long, requires = "serve", requires = "tls_key", requires = "root", value_name = "FILE")]
-    tls_cert: Option<PathBuf>,
-    /// With --serve: the key of the certificate (PEM)
-    #[arg(long, requires = "tls_cert", value_name = "FILE")]
-    tls_key: Option<PathBuf>,
+    /// With --serve: stations speak TLS
+    #[arg(long, requires = "serve")]
+    tls: bool,
+    /// With --serve: at the end, trace the host's system calls for some seconds with strace, and
+    /// hold every answer to a durable message against the syncs before it
+    #[arg(long, requires = "serve", conflicts_with = "tls")]
+    trace: bool,
     /// With --serve: leave its folder where it is at the end
     #[arg(long, requires = "serve")]
     keep: bool,
@@ -59,7 +60,7 @@ pub(super) struct Load {
     /// Loader processes [default: as many as the stations need]
     #[arg(long, value_name = "K")]
     processes: Option<usize>,
-    /// Stations; takes the place of the scenario's
+    /// Stations; takes the place of the scenario's, of its sizes too
     #[arg(long, value_name = "N")]
     stations: Option<usize>,
     /// New connections a second; takes the place of the scenario's
@@ -87,9 +88,9 @@ pub(super) struct Load {
     /// Print the result as JSON
     #[arg(long)]
     json: bool,
-    /// Fail when anything was refused, broken or not answered
+    /// Fail when a bound of the scenario is missed or was not measured
     #[arg(long)]
-    strict: bool,
+    check: bool,
 }
 
 impl Sim {
@@ -114,7 +115,8 @@ impl Load {
             report.table()
         };
         std::io::stdout().write_all(text.as_bytes())?;
-        if self.strict && !is_clean(&report) { Err(Failure::No) } else { Ok(()) }
+        let met = report.verdicts.iter().all(|verdict| verdict.met);
+        if self.check && !met { Err(Failure::No) } else { Ok(()) }
     }
 
     async fn measure(&self, scenario: Scenario) -> Result<Report, Failure> {
@@ -122,11 +124,13 @@ impl Load {
             let options = self.options(scenario)?;
             return load::run(&options, &mut progress).await.map_err(Failure::Failed);
         }
-        let tls = self.tls_cert.clone().zip(self.tls_key.clone());
         progress("starting a host");
-        let served = Served::start(tls, self.keep).await.map_err(Failure::Failed)?;
+        let unsigned = scenario.plugins().into_iter().any(tariffs::is_guest);
+        let wanted = Wanted { tls: self.tls, unsigned, keep: self.keep };
+        let served = Served::start(wanted).await.map_err(Failure::Failed)?;
         let mut options = self.options(scenario)?;
         served.tell(&mut options);
+        options.tracing = self.trace.then(|| served.tracing());
         let report = load::run(&options, &mut progress).await;
         served.stop().await;
         report.map_err(Failure::Failed)
@@ -153,6 +157,7 @@ impl Load {
             worker: (program, vec!["sim".to_owned(), "worker".to_owned()]),
             seed: self.seed,
             prefix: self.prefix.clone(),
+            tracing: None,
         })
     }
 
@@ -163,12 +168,14 @@ impl Load {
                 name: "flags".to_owned(),
                 stations: 100,
                 ramp: 400.0,
-                versions: Versions::default(),
+                rounds: 1,
                 phases: phases(&self.mix, self.rate)?,
+                ..Scenario::default()
             },
         };
         if let Some(stations) = self.stations {
             scenario.stations = stations;
+            scenario.sizes.clear();
         }
         if let Some(ramp) = self.ramp {
             scenario.ramp = ramp;
@@ -189,13 +196,13 @@ impl Load {
 fn named(name: &str) -> Result<Scenario, String> {
     let built_in = load::SCENARIOS.iter().find(|(known, _)| *known == name);
     match built_in {
-        Some((_, text)) => Scenario::read(text),
+        Some((name, text)) => Scenario::read(text).map_err(|error| format!("{name}:{error}")),
         None => {
             let text = std::fs::read_to_string(name).map_err(|error| {
                 let known: Vec<_> = load::SCENARIOS.iter().map(|(known, _)| *known).collect();
                 format!("{name}: {error}; built in are {}", known.join(", "))
             })?;
-            Scenario::read(&text).map_err(|error| format!("{name}: {error}"))
+            Scenario::read(&text).map_err(|error| format!("{name}:{error}"))
         }
     }
 }
@@ -221,16 +228,7 @@ fn phases(text: &str, rate: f64) -> Result<Vec<Phase>, String> {
                 }
             }
         }
-        phases.push(Phase {
-            name: part.to_owned(),
-            seconds: 10.0,
-            rate,
-            mix,
-            drop: false,
-            spread_s: 0.0,
-            slow: 0,
-            flood: 0,
-        });
+        phases.push(Phase { name: part.to_owned(), seconds: 10.0, rate, mix, ..Phase::default() });
     }
     Ok(phases)
 }
@@ -248,11 +246,6 @@ fn versions(text: &str) -> Result<Versions, String> {
         }
     }
     Ok(versions)
-}
-
-fn is_clean(report: &Report) -> bool {
-    let stats = report.phases.iter().map(|row| &row.stats);
-    stats.into_iter().all(|stats| stats.errors + stats.timeouts + stats.broken == 0)
 }
 
 fn progress(text: &str) {

@@ -6,7 +6,7 @@ use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 
 use super::Options;
-use super::pool::{Account, Setup, Stats};
+use super::pool::{Account, Run, Setup, Stats};
 use super::scenario::Phase;
 use super::worker::Word;
 
@@ -16,8 +16,11 @@ struct Hand {
     output: Lines<BufReader<ChildStdout>>,
 }
 
-/// The processes.
-pub(super) struct Crew(Vec<Hand>);
+/// The processes, and how many stations they have.
+pub(super) struct Crew {
+    hands: Vec<Hand>,
+    stations: usize,
+}
 
 impl Crew {
     pub(super) fn spawn(options: &Options, processes: usize) -> Result<Self, String> {
@@ -34,43 +37,45 @@ impl Crew {
             };
             hands.push(Hand { child, input, output: BufReader::new(output).lines() });
         }
-        Ok(Self(hands))
+        Ok(Self { hands, stations: 0 })
     }
 
-    /// Connects all stations, dealt out evenly.
+    /// Connects further stations, dealt out evenly.
     pub(super) async fn connect(
         &mut self,
         options: &Options,
-        accounts: Vec<Account>,
+        accounts: &[Account],
     ) -> Result<Stats, String> {
-        let (of, processes) = (accounts.len(), self.0.len());
-        let each = of.div_ceil(processes);
-        let mut accounts = accounts.into_iter();
+        let processes = self.hands.len();
+        let each = accounts.len().div_ceil(processes);
         let mut words = Vec::new();
         for process in 0..processes {
+            let first = process * each;
+            let stations = accounts.iter().skip(first).take(each).cloned().collect();
             words.push(Word::Connect(Setup {
                 url: options.url.clone(),
                 root: options.root.clone(),
                 seed: options.seed,
                 ramp: options.scenario.ramp / processes as f64,
                 process,
-                first: process * each,
-                of,
-                stations: accounts.by_ref().take(each).collect(),
+                first: self.stations + first,
+                stations,
             }));
         }
+        self.stations += accounts.len();
         self.tell(&words).await
     }
 
     /// Runs a phase in all processes at once.
     pub(super) async fn run(&mut self, phase: &Phase) -> Result<Stats, String> {
-        let words: Vec<_> = self.0.iter().map(|_| Word::Run(phase.clone())).collect();
+        let run = || Run { phase: phase.clone(), of: self.stations };
+        let words: Vec<_> = self.hands.iter().map(|_| Word::Run(Box::new(run()))).collect();
         self.tell(&words).await
     }
 
     /// Lets all processes end.
     pub(super) async fn end(self) {
-        for hand in self.0 {
+        for hand in self.hands {
             let Hand { mut child, input, output } = hand;
             drop((input, output));
             let _ = child.wait().await;
@@ -79,14 +84,14 @@ impl Crew {
 
     async fn tell(&mut self, words: &[Word]) -> Result<Stats, String> {
         let broken = |error: std::io::Error| format!("a loader process: {error}");
-        for (hand, word) in self.0.iter_mut().zip(words) {
+        for (hand, word) in self.hands.iter_mut().zip(words) {
             let mut line = serde_json::to_string(word).map_err(|error| error.to_string())?;
             line.push('\n');
             hand.input.write_all(line.as_bytes()).await.map_err(broken)?;
             hand.input.flush().await.map_err(broken)?;
         }
         let mut all = Stats::default();
-        for hand in &mut self.0 {
+        for hand in &mut self.hands {
             let line = hand.output.next_line().await.map_err(broken)?;
             let line = line.ok_or("a loader process has died")?;
             let stats: Result<Stats, String> =

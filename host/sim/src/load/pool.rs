@@ -16,10 +16,14 @@ use tokio::task::LocalSet;
 use tokio::time::Instant;
 
 use super::hist::Histogram;
+use super::kept::Told;
 use super::scenario::Phase;
-use super::script::Kind;
+use super::script::{Kind, State};
 use crate::socket::{Login, Target};
 use member::Member;
+
+/// Handshakes of a process that are under way at once.
+const DIALING: usize = 64;
 
 /// What a process is told once.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -29,12 +33,18 @@ pub(super) struct Setup {
     pub(super) seed: u64,
     /// New connections in a second, of this process.
     pub(super) ramp: f64,
-    /// Number of the process, and of its first station in the whole run.
+    /// Number of the process, and of the first of these stations in the whole run.
     pub(super) process: usize,
     pub(super) first: usize,
+    pub(super) stations: Vec<Account>,
+}
+
+/// A phase that a process is told to run.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Run {
+    pub(super) phase: Phase,
     /// Stations in the whole run.
     pub(super) of: usize,
-    pub(super) stations: Vec<Account>,
 }
 
 /// A station's account at the server.
@@ -66,6 +76,9 @@ pub struct Stats {
     pub cpu_us: u64,
     /// The first few errors, as they came.
     pub samples: Vec<String>,
+    /// Where it is to be looked for: the newest acknowledged state of each station.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) told: Vec<Told>,
 }
 
 impl Stats {
@@ -82,6 +95,20 @@ impl Stats {
         self.connected += other.connected;
         self.cpu_us += other.cpu_us;
         self.samples.extend(other.samples.iter().take(3).cloned());
+        self.told.extend(other.told.iter().cloned());
+    }
+
+    /// Errors, and calls without an answer.
+    pub fn failures(&self) -> u64 {
+        self.errors + self.timeouts
+    }
+
+    /// Answered calls that the host must have made durable before.
+    pub fn durable(&self) -> u64 {
+        let durable =
+            |kind: &Kind| matches!(kind, Kind::Status | Kind::Meter | Kind::Start | Kind::Stop);
+        let of = self.latencies.iter().filter(|(kind, _)| durable(kind));
+        of.map(|(_, latencies)| latencies.count()).sum()
     }
 
     fn record(&mut self, kind: Kind, since: Instant) {
@@ -100,30 +127,50 @@ impl Stats {
 #[derive(Clone, Debug)]
 struct Order {
     phase: Phase,
+    of: usize,
     start: Instant,
     number: u64,
+}
+
+/// What the stations of a process share.
+#[derive(Default)]
+struct Common {
+    stats: RefCell<Stats>,
+    /// The newest acknowledged states, by identity.
+    told: RefCell<BTreeMap<Rc<str>, State>>,
 }
 
 /// The stations.
 pub(super) struct Pool {
     tasks: LocalSet,
     orders: watch::Sender<Option<Rc<Order>>>,
-    stats: Rc<RefCell<Stats>>,
+    common: Rc<Common>,
+    dialing: Rc<Semaphore>,
     size: usize,
     number: u64,
 }
 
 impl Pool {
-    /// Makes the stations and connects them, no faster than the ramp.
+    /// No stations yet.
+    pub(super) fn new() -> Self {
+        Self {
+            tasks: LocalSet::new(),
+            orders: watch::channel(None).0,
+            common: Rc::default(),
+            dialing: Rc::new(Semaphore::new(DIALING)),
+            size: 0,
+            number: 0,
+        }
+    }
+
+    /// Makes further stations and connects them, no faster than the ramp.
     ///
     /// # Errors
     /// The address cannot be used.
-    pub(super) async fn connect(setup: Setup) -> Result<(Self, Stats), String> {
+    pub(super) async fn connect(&mut self, setup: Setup) -> Result<Stats, String> {
         let target = Target::new(&setup.url, setup.root.as_deref())?;
-        let (start, (orders, _)) = (Instant::now(), watch::channel(None));
-        let stats = Rc::new(RefCell::new(Stats::default()));
-        let tasks = LocalSet::new();
-        let dialing = Rc::new(Semaphore::new(64));
+        let start = Instant::now();
+        let cpu = cpu_us_of_this_process();
         let size = setup.stations.len();
         let connected = Rc::new(Semaphore::new(0));
         for (index, account) in setup.stations.into_iter().enumerate() {
@@ -137,30 +184,31 @@ impl Pool {
                 login,
                 target.from(source(setup.process, index)),
                 setup.seed,
-                (setup.first + index, setup.of),
-                Rc::clone(&stats),
-                Rc::clone(&dialing),
+                setup.first + index,
+                Rc::clone(&self.common),
+                Rc::clone(&self.dialing),
             );
             let wait = Duration::from_secs_f64(index as f64 / setup.ramp.max(0.1));
-            let (orders, connected) = (orders.subscribe(), Rc::clone(&connected));
-            tasks.spawn_local(member.live(wait, orders, connected));
+            let (orders, connected) = (self.orders.subscribe(), Rc::clone(&connected));
+            self.tasks.spawn_local(member.live(wait, orders, connected));
         }
-        let pool = Self { tasks, orders, stats, size, number: 0 };
+        self.size += size;
         let all = u32::try_from(size).map_err(|_| "too many stations")?;
-        let _ = pool.tasks.run_until(connected.acquire_many(all)).await;
-        let mut stats = pool.counted();
+        let _ = self.tasks.run_until(connected.acquire_many(all)).await;
+        let mut stats = self.counted();
         stats.seconds = start.elapsed().as_secs_f64();
-        Ok((pool, stats))
+        stats.cpu_us = cpu_us_of_this_process().saturating_sub(cpu);
+        Ok(stats)
     }
 
     /// Runs a phase and says what was counted.
-    pub(super) async fn run(&mut self, phase: Phase) -> Stats {
+    pub(super) async fn run(&mut self, Run { phase, of }: Run) -> Stats {
         self.number += 1;
-        let cpu = super::host::cpu_us(std::process::id()).unwrap_or(0);
+        let cpu = cpu_us_of_this_process();
         let start = Instant::now();
         let end = start + Duration::from_secs_f64(phase.seconds);
-        let storm = phase.drop;
-        let order = Order { phase, start, number: self.number };
+        let (storm, nothing_lost) = (phase.drop, phase.bounds.nothing_lost);
+        let order = Order { phase, of, start, number: self.number };
         self.orders.send_replace(Some(Rc::new(order)));
         loop {
             let nap = if storm { Duration::from_millis(50) } else { Duration::from_secs(1) };
@@ -177,8 +225,13 @@ impl Pool {
         self.tasks.run_until(tokio::time::sleep(Duration::from_millis(300))).await;
         let mut stats = self.counted();
         stats.seconds = seconds;
-        let now = super::host::cpu_us(std::process::id()).unwrap_or(0);
-        stats.cpu_us = now.saturating_sub(cpu);
+        stats.cpu_us = cpu_us_of_this_process().saturating_sub(cpu);
+        if nothing_lost {
+            let told = self.common.told.borrow();
+            let one =
+                |(id, state): (&Rc<str>, &State)| Told { identity: id.to_string(), state: *state };
+            stats.told = told.iter().map(one).collect();
+        }
         stats
     }
 
@@ -189,14 +242,18 @@ impl Pool {
 
     /// Takes what was counted; who is connected stays so.
     fn counted(&self) -> Stats {
-        let stats = self.stats.take();
-        self.stats.borrow_mut().connected = stats.connected;
+        let stats = self.common.stats.take();
+        self.common.stats.borrow_mut().connected = stats.connected;
         stats
     }
 
     fn back(&self) -> u64 {
-        self.stats.borrow().latencies.get(&Kind::Back).map_or(0, Histogram::count)
+        self.common.stats.borrow().latencies.get(&Kind::Back).map_or(0, Histogram::count)
     }
+}
+
+fn cpu_us_of_this_process() -> u64 {
+    super::host::cpu_us(std::process::id()).unwrap_or(0)
 }
 
 /// Every address of ours has ports for some 28,000 connections: a process has four.

@@ -9,7 +9,9 @@ use serde_json::{Value, json};
 use super::Options;
 use super::api::Client;
 use super::pool::Account;
+use super::scenario::Scenario;
 use super::script::token_of;
+use super::tariffs::CHANGING;
 use crate::rng::Rng;
 
 /// Requests at once.
@@ -25,21 +27,22 @@ pub(super) fn accounts(options: &Options) -> Vec<Account> {
         let version = scenario.version(index).subprotocol().to_owned();
         Account { identity, version, password: options.api.is_some().then_some(password) }
     };
-    (0..scenario.stations).map(account).collect()
+    (0..scenario.most()).map(account).collect()
 }
 
-/// Registers stations, and a token for each where they will charge.
+/// Registers stations, and a token for each where they will charge; the first of them charge by
+/// the changing tariff.
 pub(super) async fn register(
-    address: &str,
-    token: &str,
+    (address, token): &(String, String),
     accounts: &[Account],
-    tokens: bool,
+    scenario: &Scenario,
 ) -> Result<(), String> {
     let mut requests: Vec<(String, Value)> = Vec::with_capacity(accounts.len() * 2);
-    for account in accounts {
+    for (index, account) in accounts.iter().enumerate() {
         let path = format!("/api/v1/stations/{}", account.identity);
-        requests.push((path, json!({ "password": account.password })));
-        if tokens {
+        let tariff = (index < scenario.charging()).then_some(CHANGING);
+        requests.push((path, json!({ "password": account.password, "tariff_id": tariff })));
+        if scenario.charges() {
             let path = format!("/api/v1/tokens/{}", token_of(&account.identity));
             requests.push((path, json!({ "status": "accepted" })));
         }

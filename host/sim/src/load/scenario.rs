@@ -1,21 +1,37 @@
-//! Owns what a load run does, read from a file or made from flags: data only. Must never connect.
+//! Owns what a load run does, read from a file or made from flags: data only. One vocabulary for
+//! all runs. Must never connect.
+
+pub mod bounds;
 
 use serde::{Deserialize, Serialize};
 
+pub use bounds::{Bounds, PhaseBounds};
+
 /// A run: so many stations, one phase after the other.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Scenario {
     /// Its name.
     pub name: String,
     /// Stations.
+    #[serde(default)]
     pub stations: usize,
+    /// In place of `stations`: the phases are run once with so many, then the fleet grows to the
+    /// next size and they are run again, at the same rates.
+    #[serde(default)]
+    pub sizes: Vec<usize>,
     /// New connections in a second while they connect for the first time.
     #[serde(default = "ramp")]
     pub ramp: f64,
     /// Shares of the versions.
     #[serde(default)]
     pub versions: Versions,
+    /// So many times the phases are run, one round after the other.
+    #[serde(default = "once")]
+    pub rounds: usize,
+    /// What the whole run must keep to.
+    #[serde(default)]
+    pub bounds: Bounds,
     /// What happens, in order.
     #[serde(rename = "phase", default)]
     pub phases: Vec<Phase>,
@@ -43,7 +59,7 @@ impl Default for Versions {
 }
 
 /// A part of a run.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Phase {
     /// Its name.
@@ -58,7 +74,7 @@ pub struct Phase {
     #[serde(default)]
     pub mix: Mix,
     /// Drops every connection at the start: a reconnect storm. The phase ends early when all are
-    /// back.
+    /// back, each with another state than before.
     #[serde(default)]
     pub drop: bool,
     /// In a storm, the time over which the stations come back.
@@ -70,6 +86,32 @@ pub struct Phase {
     /// So many stations send as fast as they can.
     #[serde(default)]
     pub flood: usize,
+    /// So many stations charge, one short charge after the other, by a tariff of their own.
+    #[serde(default)]
+    pub charging: usize,
+    /// The plugins of that tariff, one for each round in turn: `pricing-ocpi`, or a guest that
+    /// misbehaves.
+    #[serde(default)]
+    pub plugins: Vec<String>,
+    /// The phase of the same round that its latencies are compared with.
+    #[serde(default)]
+    pub against: Option<String>,
+    /// What it must keep to.
+    #[serde(default)]
+    pub bounds: PhaseBounds,
+}
+
+impl Phase {
+    /// Stations that are in no latency: they do something else than the mix.
+    pub fn apart(&self) -> usize {
+        self.slow + self.flood + self.charging
+    }
+
+    /// The plugin of a round.
+    pub fn plugin(&self, round: usize) -> Option<&str> {
+        let index = round % self.plugins.len().max(1);
+        self.plugins.get(index).map(String::as_str)
+    }
 }
 
 /// Shares of the messages.
@@ -116,14 +158,44 @@ impl Scenario {
     /// # Errors
     /// What is wrong, with its line and column.
     pub fn read(text: &str) -> Result<Self, String> {
-        let scenario: Self = toml::from_str(text).map_err(|error| error.to_string())?;
+        let scenario: Self = toml::from_str(text).map_err(|error| {
+            let (line, column) = place(text, error.span().map_or(0, |span| span.start));
+            format!("{line}:{column}: {}", error.message())
+        })?;
         scenario.check()?;
         Ok(scenario)
     }
 
-    /// Whether any station needs a token.
+    /// Whether any station needs a token and a tariff.
     pub fn charges(&self) -> bool {
-        self.phases.iter().any(|phase| phase.mix.charges())
+        self.phases.iter().any(|phase| phase.mix.charges() || phase.charging > 0)
+    }
+
+    /// Stations at the end.
+    pub fn most(&self) -> usize {
+        self.sizes.last().copied().unwrap_or(self.stations)
+    }
+
+    /// The sizes of the fleet, one after the other.
+    pub fn steps(&self) -> Vec<usize> {
+        if self.sizes.is_empty() { vec![self.stations] } else { self.sizes.clone() }
+    }
+
+    /// Stations that charge by the tariff of the phases' plugins: those that come first.
+    pub fn charging(&self) -> usize {
+        self.phases.iter().map(|phase| phase.charging).max().unwrap_or(0)
+    }
+
+    /// All plugins that phases name, in their order.
+    pub fn plugins(&self) -> Vec<&str> {
+        let named = self.phases.iter().flat_map(|phase| &phase.plugins);
+        let mut all: Vec<&str> = Vec::new();
+        for name in named {
+            if !all.contains(&name.as_str()) {
+                all.push(name);
+            }
+        }
+        all
     }
 
     /// The versions of the stations in turn, in the shares that are asked for.
@@ -145,62 +217,76 @@ impl Scenario {
     /// What does not.
     pub fn check(&self) -> Result<(), String> {
         let bad = |what: &str| Err(format!("scenario {}: {what}", self.name));
-        if self.stations == 0 || self.stations > 1_000_000 {
+        if !self.sizes.is_empty() && self.stations > 0 {
+            return bad("stations and sizes: only one of them");
+        }
+        if self.steps().iter().any(|size| *size == 0 || *size > 1_000_000) {
             return bad("stations must be between 1 and 1000000");
+        }
+        if !self.sizes.is_sorted_by(|one, next| one < next) {
+            return bad("sizes must grow");
         }
         if self.ramp.is_nan() || self.ramp <= 0.0 {
             return bad("ramp must be more than 0");
+        }
+        if self.rounds == 0 || self.rounds > 1000 {
+            return bad("rounds must be between 1 and 1000");
         }
         let Versions { v16, v201, v21 } = self.versions;
         if v16 + v201 + v21 == 0 {
             return bad("versions must name one");
         }
         for phase in &self.phases {
-            let numbers = [phase.seconds, phase.rate, phase.spread_s];
-            if numbers.iter().any(|number| !number.is_finite() || *number < 0.0) {
-                return bad(&format!("phase {}: numbers must be 0 or more", phase.name));
-            }
-            if phase.slow + phase.flood > self.stations {
-                return bad(&format!(
-                    "phase {}: more slow and flooding stations than there are",
-                    phase.name
-                ));
+            if let Err(what) = self.check_phase(phase) {
+                return bad(&format!("phase {}: {what}", phase.name));
             }
         }
         Ok(())
     }
+
+    fn check_phase(&self, phase: &Phase) -> Result<(), String> {
+        let numbers = [phase.seconds, phase.rate, phase.spread_s];
+        if numbers.iter().any(|number| !number.is_finite() || *number < 0.0) {
+            return Err("numbers must be 0 or more".to_owned());
+        }
+        if phase.apart() > self.steps()[0] {
+            return Err("more slow, flooding and charging stations than there are".to_owned());
+        }
+        if let Some(against) = &phase.against {
+            let before = self.phases.iter().take_while(|other| other.name != phase.name);
+            if !before.into_iter().any(|other| other.name == *against) {
+                return Err(format!("against {against:?}: no phase before it has this name"));
+            }
+        }
+        if let Some(unknown) = phase.plugins.iter().find(|name| !super::tariffs::is_known(name)) {
+            let known = super::tariffs::known().join(", ");
+            return Err(format!("plugin {unknown:?} is not one of {known}"));
+        }
+        if phase.bounds.p99_ratio_max.is_some() && phase.against.is_none() {
+            return Err("p99_ratio_max needs against, the phase to compare with".to_owned());
+        }
+        if phase.bounds.cpu_ratio_max.is_some() && self.sizes.len() < 2 {
+            return Err("cpu_ratio_max needs sizes to compare".to_owned());
+        }
+        Ok(())
+    }
+}
+
+/// Line and column of a byte, from 1.
+fn place(text: &str, offset: usize) -> (usize, usize) {
+    let before = text.get(..offset).unwrap_or(text);
+    let line = before.matches('\n').count() + 1;
+    let column = before.rsplit('\n').next().unwrap_or("").chars().count() + 1;
+    (line, column)
 }
 
 fn ramp() -> f64 {
     400.0
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_scenario_that_ships_can_be_read() {
-        for text in crate::load::SCENARIOS {
-            let scenario = Scenario::read(text.1).expect(text.0);
-            assert_eq!(scenario.name, text.0);
-            assert!(!scenario.phases.is_empty());
-        }
-    }
-
-    #[test]
-    fn a_typing_error_is_named_with_its_place() {
-        let error = Scenario::read("name = \"a\"\nstations = 1\nstation = 2\n").unwrap_err();
-        assert!(error.contains("station") && error.contains("line 3"), "{error}");
-        let error = Scenario::read("name = \"a\"\nstations = 0\n").unwrap_err();
-        assert!(error.contains("stations must be"), "{error}");
-    }
-
-    #[test]
-    fn versions_come_in_their_shares() {
-        let scenario = Scenario::read("name = \"a\"\nstations = 10\n").expect("a scenario");
-        let of = |version| (0..100).filter(|i| scenario.version(*i) == version).count();
-        use busbar_ocpp::Version;
-        assert_eq!([of(Version::V16), of(Version::V201), of(Version::V21)], [60, 30, 10]);
-    }
+fn once() -> usize {
+    1
 }
+
+#[cfg(test)]
+mod tests;

@@ -45,6 +45,16 @@ pub(super) struct Call {
     pub(super) kind: Kind,
     pub(super) id: u64,
     pub(super) text: String,
+    /// The state of the first connector that it tells.
+    pub(super) tells: Option<State>,
+}
+
+/// A state of a station's first connector.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub(super) struct State {
+    pub(super) occupied: bool,
+    /// By the station's clock, in milliseconds since the Unix epoch.
+    pub(super) at_ms: i64,
 }
 
 #[derive(Clone, Debug)]
@@ -110,11 +120,15 @@ impl Script {
     pub(super) fn states(&mut self, now_ms: i64) -> Vec<Call> {
         let mut all = Vec::new();
         if self.version == Version::V16 {
-            all.push(self.state(0, "Available", now_ms));
+            all.push(self.state(0, false, now_ms));
         }
-        let status = if self.flip { "Occupied" } else { "Available" };
-        all.push(self.state(1, status, now_ms));
+        all.push(self.state(1, self.flip, now_ms));
         all
+    }
+
+    /// Its connector's state is another one from now on.
+    pub(super) fn turn(&mut self) {
+        self.flip = !self.flip;
     }
 
     /// The next message of a mix.
@@ -149,16 +163,16 @@ impl Script {
     }
 
     fn status(&mut self, now_ms: i64) -> Call {
-        self.flip = !self.flip;
-        let status = if self.flip { "Occupied" } else { "Available" };
-        self.state(1, status, now_ms)
+        self.turn();
+        self.state(1, self.flip, now_ms)
     }
 
     fn meter(&mut self, now_ms: i64) -> Call {
         if self.charge.is_none() { self.start(now_ms) } else { self.reading(now_ms) }
     }
 
-    fn charging(&mut self, now_ms: i64) -> Call {
+    /// The next step of a whole charge.
+    pub(super) fn charging(&mut self, now_ms: i64) -> Call {
         let step = self.step;
         self.step += 1;
         match step {
@@ -174,11 +188,11 @@ impl Script {
         }
     }
 
-    fn state(&mut self, evse: u8, status: &str, now_ms: i64) -> Call {
+    fn state(&mut self, evse: u8, occupied: bool, now_ms: i64) -> Call {
         let at = Time::from_epoch_ms(now_ms);
         let payload = match self.version {
             Version::V16 => {
-                let status = if status == "Occupied" { "Preparing" } else { status };
+                let status = if occupied { "Preparing" } else { "Available" };
                 format!(
                     concat!(
                         r#"{{"connectorId":{},"errorCode":"NoError","status":"{}","#,
@@ -195,11 +209,12 @@ impl Script {
                     r#""timestamp":"{}"}}"#
                 ),
                 evse,
-                status,
+                if occupied { "Occupied" } else { "Available" },
                 at.as_str()
             ),
         };
-        self.call(Kind::Status, "StatusNotification", payload)
+        let tells = (evse == 1).then_some(State { occupied, at_ms: now_ms });
+        Call { tells, ..self.call(Kind::Status, "StatusNotification", payload) }
     }
 
     fn authorize(&mut self) -> Call {
@@ -311,7 +326,7 @@ impl Script {
     fn call(&mut self, kind: Kind, action: &str, payload: String) -> Call {
         self.count += 1;
         let id = self.count;
-        Call { kind, id, text: format!(r#"[2,"{id}","{action}",{payload}]"#) }
+        Call { kind, id, text: format!(r#"[2,"{id}","{action}",{payload}]"#), tells: None }
     }
 }
 

@@ -4,11 +4,18 @@
 use serde::Serialize;
 
 use super::hist::Histogram;
+use super::kept::Kept;
+use super::memory::Samples;
 use super::pool::Stats;
 use super::script::Kind;
+use super::trace::Traced;
+use super::verdict::{Verdict, median};
+
+/// Phases of at least so many seconds show how memory went.
+const LONG_S: f64 = 60.0;
 
 /// The result of a run.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Report {
     /// The scenario.
     pub scenario: String,
@@ -24,13 +31,21 @@ pub struct Report {
     pub host_rss_end_kib: Option<u64>,
     /// Its phases.
     pub phases: Vec<Row>,
+    /// What its system calls showed, where they were traced.
+    pub trace: Option<Traced>,
+    /// Whether it kept to its bounds.
+    pub verdicts: Vec<Verdict>,
 }
 
 /// The result of a phase.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Row {
-    /// Its name.
+    /// Its name, with the plugin that it had.
     pub phase: String,
+    /// Where it stands in the run; none of what is no phase of the scenario.
+    pub place: Option<Place>,
+    /// Stations that were connected.
+    pub stations: usize,
     /// How long it took.
     pub seconds: f64,
     /// Answered calls.
@@ -53,11 +68,49 @@ pub struct Row {
     pub host_cores: Option<f64>,
     /// CPU of the load generator, in parts of one core.
     pub loader_cores: f64,
+    /// Resident memory of the host meanwhile.
+    pub memory: Samples,
+    /// Whether what was acknowledged was there, where that was looked for.
+    pub kept: Option<Kept>,
     /// Everything else that was counted.
     pub stats: Stats,
 }
 
+/// Which phase of a scenario a row is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Place {
+    /// Number of the phase, from 0.
+    pub phase: usize,
+    /// Number of the round, from 0.
+    pub round: usize,
+}
+
 impl Report {
+    /// The rows of a phase, in the order of their rounds and sizes.
+    pub(super) fn rows_of(&self, phase: usize) -> impl Iterator<Item = &Row> {
+        let of_phase = move |row: &&Row| row.place.is_some_and(|place| place.phase == phase);
+        self.phases.iter().filter(of_phase)
+    }
+
+    /// The p99 of a phase divided by that of another, pair by pair.
+    pub(super) fn p99_ratios(&self, phase: usize, against: usize) -> Vec<f64> {
+        let pairs = self.rows_of(phase).zip(self.rows_of(against));
+        let answered = pairs.filter(|(row, other)| row.answered > 0 && other.answered > 0);
+        answered.map(|(row, other)| row.p99_us as f64 / other.p99_us.max(1) as f64).collect()
+    }
+
+    /// CPU time of the host for each message of a phase, one for each size of the fleet: the
+    /// median of its rounds.
+    pub(super) fn costs_by_size(&self, phase: usize) -> Vec<f64> {
+        let mut by_size = std::collections::BTreeMap::<usize, Vec<f64>>::new();
+        for row in self.rows_of(phase) {
+            if let Some(cost) = row.host_cpu_us_per_message {
+                by_size.entry(row.stations).or_default().push(cost);
+            }
+        }
+        by_size.values().filter_map(|costs| median(costs)).collect()
+    }
+
     /// Memory of the host for each connection, in KiB.
     pub fn kib_per_connection(&self) -> Option<f64> {
         let (before, after) = (self.host_rss_before_kib?, self.host_rss_connected_kib?);
@@ -90,15 +143,58 @@ impl Report {
             }
             out.push('\n');
         }
-        for sample in self.phases.iter().flat_map(|row| &row.stats.samples).take(3) {
+        out.push_str(&self.growth());
+        out.push_str(&self.trace.as_ref().map(Traced::lines).unwrap_or_default());
+        let errors = self.phases.iter().flat_map(|row| &row.stats.samples);
+        let lost = self.phases.iter().flat_map(|row| &row.kept).flat_map(|kept| &kept.samples);
+        for sample in errors.chain(lost).take(3) {
             out.push_str(&format!("an error: {sample}\n"));
         }
+        if !self.verdicts.is_empty() {
+            out.push('\n');
+        }
+        out.extend(self.verdicts.iter().map(Verdict::line));
+        out
+    }
+
+    /// CPU time for each message, the sizes of the fleet side by side.
+    fn growth(&self) -> String {
+        let mut sizes: Vec<usize> = self.phases.iter().map(|row| row.stations).collect();
+        sizes.dedup();
+        if sizes.len() < 2 {
+            return String::new();
+        }
+        let mut out = "\n| host CPU per message, µs, at |".to_owned();
+        out.extend(sizes.iter().map(|size| format!(" {size} |")));
+        out.push_str(" most / first |\n|---|");
+        out.push_str(&"---:|".repeat(sizes.len() + 1));
+        let phases = self.phases.iter().filter_map(|row| row.place).map(|place| place.phase);
+        for phase in 0..phases.max().map_or(0, |last| last + 1) {
+            let costs = self.costs_by_size(phase);
+            let Some(name) = self.rows_of(phase).next().map(|row| &row.phase) else {
+                continue;
+            };
+            out.push_str(&format!("\n| {name} |"));
+            out.extend(costs.iter().map(|cost| format!(" {cost:.1} |")));
+            if let (Some(first), Some(most)) =
+                (costs.first(), costs.iter().copied().reduce(f64::max))
+            {
+                out.push_str(&format!(" {:.2} |", most / first.max(1e-9)));
+            }
+        }
+        out.push('\n');
         out
     }
 }
 
 impl Row {
-    pub(super) fn new(phase: &str, stats: Stats, host_cpu_us: Option<u64>) -> Self {
+    pub(super) fn new(
+        phase: String,
+        stations: usize,
+        stats: Stats,
+        host_cpu_us: Option<u64>,
+        memory: Samples,
+    ) -> Self {
         let seconds = stats.seconds;
         let mut all = Histogram::default();
         for (kind, latencies) in &stats.latencies {
@@ -111,7 +207,9 @@ impl Row {
         let per_message = |us: u64| (messages > 0).then(|| us as f64 / messages as f64);
         let of = |permille| all.permille_us(permille);
         Self {
-            phase: phase.to_owned(),
+            phase,
+            place: None,
+            stations,
             seconds,
             answered: all.count(),
             per_second: all.count() as f64 / seconds.max(1e-9),
@@ -123,6 +221,8 @@ impl Row {
             host_cpu_us_per_message: host_cpu_us.and_then(per_message),
             host_cores: host_cpu_us.map(|us| us as f64 / 1e6 / seconds.max(1e-9)),
             loader_cores: stats.cpu_us as f64 / 1e6 / seconds.max(1e-9),
+            memory,
+            kept: None,
             stats,
         }
     }
@@ -140,7 +240,7 @@ impl Row {
             ms(self.max_us),
             or_dash(self.host_cpu_us_per_message.map(|us| format!("{us:.1} µs"))),
             or_dash(self.host_cores.map(|cores| format!("{cores:.2}"))),
-            self.stats.errors + self.stats.timeouts,
+            self.stats.failures(),
             self.stats.broken,
         );
         if let Some(back) = self.stats.latencies.get(&Kind::Back) {
@@ -149,6 +249,19 @@ impl Row {
                 back.count(),
                 back.max_us() as f64 / 1e6,
                 back.permille_us(500) as f64 / 1e6
+            ));
+        }
+        if let Some(Kept { looked_for, lost, .. }) = &self.kept {
+            line.push_str(&format!(
+                "| … of {looked_for} acknowledged states {lost} are lost | | | | | | | | | |\n"
+            ));
+        }
+        if let (Some(ratio), Some(slope)) = (self.memory.ratio(), self.memory.slope_kib_per_min())
+            && self.seconds >= LONG_S
+        {
+            line.push_str(&format!(
+                "| … memory: last quarter / first {ratio:.3}, {slope:.0} KiB a minute | | | \
+                 | | | | | |\n"
             ));
         }
         line

@@ -6,17 +6,16 @@ use std::io;
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncWrite, AsyncWriteExt};
 
-use super::pool::{Pool, Setup, Stats};
-use super::scenario::Phase;
+use super::pool::{Pool, Run, Setup, Stats};
 
 /// What a worker is told.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Word {
-    /// Make stations and connect them.
+    /// Make further stations and connect them.
     Connect(Setup),
     /// Run a phase.
-    Run(Phase),
+    Run(Box<Run>),
 }
 
 /// Serves a conductor until its input ends.
@@ -28,26 +27,15 @@ pub async fn serve(
     mut output: impl AsyncWrite + Unpin,
 ) -> io::Result<()> {
     let mut lines = input.lines();
-    let mut pool: Option<Pool> = None;
+    let mut pool = Pool::new();
     loop {
-        let line = match &pool {
-            Some(pool) => pool.idle(lines.next_line()).await?,
-            None => lines.next_line().await?,
-        };
-        let Some(line) = line else {
+        let Some(line) = pool.idle(lines.next_line()).await? else {
             return Ok(());
         };
         let word: Word = serde_json::from_str(&line)?;
-        let stats: Result<Stats, String> = match (word, &mut pool) {
-            (Word::Connect(setup), _) => match Pool::connect(setup).await {
-                Ok((made, stats)) => {
-                    pool = Some(made);
-                    Ok(stats)
-                }
-                Err(error) => Err(error),
-            },
-            (Word::Run(phase), Some(pool)) => Ok(pool.run(phase).await),
-            (Word::Run(_), None) => Err("nobody is connected".to_owned()),
+        let stats: Result<Stats, String> = match word {
+            Word::Connect(setup) => pool.connect(setup).await,
+            Word::Run(run) => Ok(pool.run(*run).await),
         };
         let mut answer = serde_json::to_string(&stats)?;
         answer.push('\n');

@@ -3,18 +3,36 @@
 //! share a process with the loader, or nothing could be measured.
 
 use std::net::TcpListener;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Duration;
 
 use busbar_sim::load::Options;
 use busbar_sim::load::api::Client;
+use busbar_sim::load::trace::Tracing;
 use tokio::process::{Child, Command};
 
 use crate::secrets;
 
+/// What makes a host speak TLS on this machine. The key is in every binary: it keeps nothing
+/// secret, it only makes the work that a key makes.
+const CERTIFICATE: &str = include_str!("served/cert.pem");
+const KEY: &str = include_str!("served/key.pem");
+
 const PATIENCE: Duration = Duration::from_secs(120);
 const LOOK: Duration = Duration::from_millis(100);
+const CERTIFICATE_FILE: &str = "cert.pem";
+const KEY_FILE: &str = "key.pem";
+
+/// What the run needs of its host, beside the default configuration.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Wanted {
+    pub(super) tls: bool,
+    /// It takes plugins that nobody signed.
+    pub(super) unsigned: bool,
+    /// Its folder stays at the end.
+    pub(super) keep: bool,
+}
 
 pub(super) struct Served {
     child: Child,
@@ -22,21 +40,25 @@ pub(super) struct Served {
     api: String,
     ocpp: String,
     token: String,
-    keep: bool,
+    wanted: Wanted,
 }
 
 impl Served {
-    pub(super) async fn start(tls: Option<(PathBuf, PathBuf)>, keep: bool) -> Result<Self, String> {
+    pub(super) async fn start(wanted: Wanted) -> Result<Self, String> {
         let random = secrets::random::<6>().map_err(|error| error.to_string())?;
         let name: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
         let folder = std::env::temp_dir().join(format!("busbar-load-{name}"));
         let of_folder = |error: std::io::Error| format!("{}: {error}", folder.display());
         std::fs::create_dir(&folder).map_err(of_folder)?;
+        let folder = folder.canonicalize().map_err(of_folder)?;
         let (http, ocpp) = (free_port()?, free_port()?);
-        let scheme = if tls.is_some() { "wss" } else { "ws" };
-        let config = configuration(http, ocpp, tls.as_ref());
+        let scheme = if wanted.tls { "wss" } else { "ws" };
         let file = folder.join("busbar.toml");
-        std::fs::write(&file, config).map_err(of_folder)?;
+        std::fs::write(&file, configuration(http, ocpp, wanted)).map_err(of_folder)?;
+        if wanted.tls {
+            std::fs::write(folder.join(CERTIFICATE_FILE), CERTIFICATE).map_err(of_folder)?;
+            std::fs::write(folder.join(KEY_FILE), KEY).map_err(of_folder)?;
+        }
         let log = std::fs::File::create(folder.join("host.log")).map_err(of_folder)?;
         let program = std::env::current_exe().map_err(|error| error.to_string())?;
         let child = Command::new(program)
@@ -56,7 +78,7 @@ impl Served {
             ocpp: format!("{scheme}://localhost:{ocpp}/ocpp"),
             folder,
             token: String::new(),
-            keep,
+            wanted,
         };
         served.wait().await?;
         Ok(served)
@@ -67,6 +89,12 @@ impl Served {
         options.url.clone_from(&self.ocpp);
         options.api = Some((self.api.clone(), self.token.clone()));
         options.host_pid = self.child.id();
+        options.root = self.wanted.tls.then(|| self.folder.join(CERTIFICATE_FILE));
+    }
+
+    /// How this host is traced.
+    pub(super) fn tracing(&self) -> Tracing {
+        Tracing { store: self.folder.join("data/store"), file: self.folder.join("trace") }
     }
 
     /// Lets it end in order, and removes its folder.
@@ -107,22 +135,24 @@ impl Served {
 
 impl Drop for Served {
     fn drop(&mut self) {
-        if !self.keep {
+        if !self.wanted.keep {
             let _ = std::fs::remove_dir_all(&self.folder);
         }
     }
 }
 
-fn configuration(http: u16, ocpp: u16, tls: Option<&(PathBuf, PathBuf)>) -> String {
+fn configuration(http: u16, ocpp: u16, wanted: Wanted) -> String {
     let mut text = format!(
         "# Made by `busbar sim load --serve`: the default configuration but for folder and ports.\n\
          data = \"data\"\n\n[[http]]\nbind = \"127.0.0.1:{http}\"\n\n\
          [ocpp]\nbind = \"127.0.0.1:{ocpp}\"\n"
     );
-    if let Some((cert, key)) = tls {
-        let absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-        let quoted = |path: &Path| toml::Value::from(absolute(path).display().to_string());
-        text.push_str(&format!("\n[ocpp.tls]\ncert = {}\nkey = {}\n", quoted(cert), quoted(key)));
+    if wanted.tls {
+        let tls = format!("\n[ocpp.tls]\ncert = {CERTIFICATE_FILE:?}\nkey = {KEY_FILE:?}\n");
+        text.push_str(&tls);
+    }
+    if wanted.unsigned {
+        text.push_str("\n[plugins]\nallow_unsigned = true\n");
     }
     text
 }

@@ -1,7 +1,6 @@
 //! Owns one station of the load: connects, boots, and says what its order wants. Must never have
 //! two calls open, unless its order is to flood.
 
-use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -10,7 +9,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_tungstenite::tungstenite::Message;
 
-use super::{Order, Stats};
+use super::{Common, Order};
 use crate::load::script::{Call, Kind, Script};
 use crate::rng::Rng;
 use crate::socket::{Login, Socket, Target, now_ms};
@@ -19,6 +18,8 @@ use crate::socket::{Login, Socket, Target, now_ms};
 const PATIENCE: Duration = Duration::from_secs(30);
 const BACKOFF: Duration = Duration::from_millis(500);
 const BACKOFF_MAX: Duration = Duration::from_secs(8);
+/// Pause between the steps of a charge.
+const STEP: Duration = Duration::from_millis(200);
 
 type Orders = watch::Receiver<Option<Rc<Order>>>;
 
@@ -27,11 +28,14 @@ pub(super) struct Member {
     target: Target,
     script: Script,
     rng: Rng,
-    /// Its number, and how many there are.
-    place: (usize, usize),
-    stats: Rc<RefCell<Stats>>,
+    /// Its number in the whole run.
+    place: usize,
+    name: Rc<str>,
+    common: Rc<Common>,
     dialing: Rc<Semaphore>,
     socket: Option<Socket>,
+    /// It does something else than the mix: its calls are in no latency.
+    apart: bool,
 }
 
 /// The connection is gone.
@@ -42,13 +46,25 @@ impl Member {
         login: Login,
         target: Target,
         seed: u64,
-        place: (usize, usize),
-        stats: Rc<RefCell<Stats>>,
+        place: usize,
+        common: Rc<Common>,
         dialing: Rc<Semaphore>,
     ) -> Self {
+        let name = login.identity.as_str().into();
         let script = Script::new(login.version, &login.identity, seed);
         let rng = Rng::part(seed, &login.identity);
-        Self { login, target, script, rng, place, stats, dialing, socket: None }
+        Self {
+            login,
+            target,
+            script,
+            rng,
+            place,
+            name,
+            common,
+            dialing,
+            socket: None,
+            apart: false,
+        }
     }
 
     /// Lives until the process ends.
@@ -66,10 +82,12 @@ impl Member {
             let order = orders.borrow_and_update().clone();
             match order {
                 Some(order) if order.number > done => {
-                    done = order.number;
+                    // Who was cut off comes back and goes on.
                     if self.obey(&order).await.is_err() {
                         self.broke();
                         self.connect().await;
+                    } else {
+                        done = order.number;
                     }
                 }
                 _ => {
@@ -93,22 +111,30 @@ impl Member {
     async fn obey(&mut self, order: &Order) -> Result<(), Gone> {
         let phase = &order.phase;
         let end = order.start + Duration::from_secs_f64(phase.seconds);
-        let place = self.place.0;
+        let place = self.place;
+        self.apart = place < phase.apart();
         if phase.drop {
-            return self.storm(order).await;
-        }
-        if place < phase.slow {
-            return self.deaf(end).await;
+            self.storm(order).await;
+            return Ok(());
         }
         if place < phase.slow + phase.flood {
-            return self.flood(end).await;
+            let done =
+                if place < phase.slow { self.deaf(end).await } else { self.flood(end).await };
+            done?;
+            // What still stands in its line would hold up what it says next.
+            self.hang_up();
+            self.connect().await;
+            return Ok(());
+        }
+        if self.apart {
+            return self.charge(end).await;
         }
         if phase.mix.is_empty() {
             return self.until(end).await;
         }
-        let each = phase.rate / (self.place.1 - phase.slow - phase.flood).max(1) as f64;
+        let each = phase.rate / order.of.saturating_sub(phase.apart()).max(1) as f64;
         let pause = (each > 0.0).then(|| Duration::from_secs_f64(1.0 / each));
-        let mut due = order.start;
+        let mut due = order.start.max(Instant::now());
         if let Some(pause) = pause {
             due += pause.mul_f64(self.rng.below(1 << 20) as f64 / f64::from(1 << 20));
         }
@@ -121,7 +147,7 @@ impl Member {
             // By a plan the wait counts from when the call was due, sent or not: a slow server
             // cannot make its own load lighter.
             let since = if pause.is_some() { due } else { Instant::now() };
-            self.call(call, since).await?;
+            self.call(&call, since).await?;
             due = pause.map_or_else(Instant::now, |pause| due + pause);
         }
         Ok(())
@@ -139,15 +165,15 @@ impl Member {
             match dialed {
                 Ok(socket) => {
                     self.socket = Some(socket);
-                    self.stats.borrow_mut().record(Kind::Connect, since);
-                    self.stats.borrow_mut().connected += 1;
+                    self.record(Kind::Connect, since);
+                    self.common.stats.borrow_mut().connected += 1;
                     if self.introduce().await.is_ok() {
                         return;
                     }
                     self.broke();
                 }
                 Err(error) => {
-                    let mut stats = self.stats.borrow_mut();
+                    let mut stats = self.common.stats.borrow_mut();
                     stats.broken += 1;
                     stats.note(&format!("{}: {error}", self.login.identity));
                 }
@@ -160,31 +186,40 @@ impl Member {
 
     async fn introduce(&mut self) -> Result<(), Gone> {
         let boot = self.script.boot();
-        self.call(boot, Instant::now()).await?;
+        self.call(&boot, Instant::now()).await?;
         for state in self.script.states(now_ms()) {
-            self.call(state, Instant::now()).await?;
+            self.call(&state, Instant::now()).await?;
         }
         Ok(())
     }
 
     fn broke(&mut self) {
-        if self.socket.take().is_some() {
-            let mut stats = self.stats.borrow_mut();
-            stats.broken += 1;
-            stats.connected = stats.connected.saturating_sub(1);
+        if self.hang_up() {
+            self.common.stats.borrow_mut().broken += 1;
         }
     }
 
-    async fn storm(&mut self, order: &Order) -> Result<(), Gone> {
-        if self.socket.take().is_some() {
-            let mut stats = self.stats.borrow_mut();
-            stats.connected = stats.connected.saturating_sub(1);
+    /// Drops the connection; whether there was one.
+    fn hang_up(&mut self) -> bool {
+        let had_one = self.socket.take().is_some();
+        let mut stats = self.common.stats.borrow_mut();
+        stats.connected = stats.connected.saturating_sub(u64::from(had_one));
+        had_one
+    }
+
+    fn record(&self, kind: Kind, since: Instant) {
+        if !self.apart {
+            self.common.stats.borrow_mut().record(kind, since);
         }
+    }
+
+    async fn storm(&mut self, order: &Order) {
+        self.hang_up();
         let share = self.rng.below(1 << 20) as f64 / f64::from(1 << 20);
         sleep(Duration::from_secs_f64(order.phase.spread_s * share)).await;
+        self.script.turn();
         self.connect().await;
-        self.stats.borrow_mut().record(Kind::Back, order.start);
-        Ok(())
+        self.record(Kind::Back, order.start);
     }
 
     /// Sends and never reads.
@@ -193,7 +228,7 @@ impl Member {
             let call = self.script.heartbeat(now_ms());
             let sent = tokio::time::timeout_at(end, self.send(&call)).await;
             match sent {
-                Ok(Ok(())) => self.stats.borrow_mut().unpaced += 1,
+                Ok(Ok(())) => self.common.stats.borrow_mut().unpaced += 1,
                 Ok(Err(gone)) => return Err(gone),
                 Err(_) => return Ok(()),
             }
@@ -212,11 +247,27 @@ impl Member {
                 () = std::future::ready(()) => {}
             }
             match tokio::time::timeout_at(end, self.send(&call)).await {
-                Ok(Ok(())) => self.stats.borrow_mut().unpaced += 1,
+                Ok(Ok(())) => self.common.stats.borrow_mut().unpaced += 1,
                 Ok(Err(gone)) => return Err(gone),
                 Err(_) => return Ok(()),
             }
             tokio::task::yield_now().await;
+        }
+        Ok(())
+    }
+
+    /// Charges, one step after the other.
+    async fn charge(&mut self, end: Instant) -> Result<(), Gone> {
+        let mut due = Instant::now() + STEP.mul_f64(self.rng.below(1000) as f64 / 1000.0);
+        while due < end {
+            tokio::select! {
+                () = sleep_until(due) => {}
+                lost = self.listen() => return Err(lost),
+            }
+            let call = self.script.charging(now_ms());
+            self.call(&call, due).await?;
+            self.common.stats.borrow_mut().unpaced += 1;
+            due = Instant::now() + STEP;
         }
         Ok(())
     }
@@ -233,24 +284,34 @@ impl Member {
         socket.send(Message::text(call.text.as_str())).await.map_err(|_| Gone)
     }
 
-    /// Sends a call and waits for its answer.
-    async fn call(&mut self, call: Call, since: Instant) -> Result<(), Gone> {
-        self.send(&call).await?;
+    /// Sends a call and counts the time until its answer.
+    async fn call(&mut self, call: &Call, since: Instant) -> Result<(), Gone> {
+        if self.ask(call).await? {
+            self.record(call.kind, since);
+        }
+        Ok(())
+    }
+
+    /// Sends a call and waits for its answer; false where there is none, or an error.
+    async fn ask(&mut self, call: &Call) -> Result<bool, Gone> {
+        self.send(call).await?;
         let answer = tokio::time::timeout(PATIENCE, self.answer(call.id)).await;
         let Ok(answer) = answer else {
-            self.stats.borrow_mut().timeouts += 1;
-            return Ok(());
+            self.common.stats.borrow_mut().timeouts += 1;
+            return Ok(false);
         };
         let text = answer?;
         if text.starts_with("[3") {
-            self.stats.borrow_mut().record(call.kind, since);
             self.script.answered(call.kind, &text);
-        } else {
-            let mut stats = self.stats.borrow_mut();
-            stats.errors += 1;
-            stats.note(&text);
+            if let Some(state) = call.tells {
+                self.common.told.borrow_mut().insert(Rc::clone(&self.name), state);
+            }
+            return Ok(true);
         }
-        Ok(())
+        let mut stats = self.common.stats.borrow_mut();
+        stats.errors += 1;
+        stats.note(&text);
+        Ok(false)
     }
 
     async fn answer(&mut self, id: u64) -> Result<String, Gone> {

@@ -1,0 +1,4 @@
+;; Never comes back.
+(memory (export "memory") 4)
+(func (export "price") (param i32 i32 i64 i64 i32 i32 i32 i32 i32) (result i32)
+    (loop $again (br $again)) unreachable)
