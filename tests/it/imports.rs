@@ -110,7 +110,8 @@ fn serde_json_keeps_its_numbers() {
 fn ours() -> BTreeMap<String, BTreeSet<String>> {
     let metadata = metadata();
     let packages = metadata["packages"].as_array().unwrap();
-    let ours = packages.iter().filter(|package| package["source"].is_null());
+    let members = metadata["workspace_members"].as_array().unwrap();
+    let ours = packages.iter().filter(|package| members.contains(&package["id"]));
     let named = |package: &Value| {
         let names = package["dependencies"].as_array().unwrap().iter();
         names.map(|dependency| text(&dependency["name"])).collect()

@@ -1,13 +1,16 @@
-//! How long a price takes, in a fresh instance of the compiled plugin for each call, and how long
-//! a load: `cargo bench -p busbar-sandbox`.
+//! How long a price takes, in a fresh instance of the compiled plugin for each call, beside the
+//! same code run natively, and how long a load: `cargo bench -p busbar-tests`.
 
 use std::hint::black_box;
+use std::time::Instant;
 
 use busbar_charging::pricing::cut::cut;
-use busbar_charging::pricing::{Activity, MeteredSession};
+use busbar_charging::pricing::{Activity, CutSession, MeteredSession};
 use busbar_charging::units::{Currency, Energy, Timestamp};
 use busbar_sandbox::{Config, FirstParty, Manifest, Plugin, Sandbox};
+use busbar_sdk::{Configuration, Period, Pricing, Session};
 use criterion::Criterion;
+use pricing_ocpi::OcpiPricing;
 
 const START: i64 = 1_762_765_200_000;
 const TARIFF: &str = r#"{"id": "T", "currency": "EUR", "elements": [
@@ -56,12 +59,75 @@ fn pricing(criterion: &mut Criterion) {
             Err(error) => panic!("{error}"),
         };
         assert_eq!(session.periods.len() as i64, periods);
-        criterion.bench_function(&format!("price, fresh instance, {periods} periods"), |bench| {
-            bench.iter(|| plugin.price(black_box(&prepared.compiled), black_box(&session)).is_ok());
+        let fresh =
+            median_us(criterion, &format!("price, fresh instance, {periods} periods"), || {
+                plugin.price(black_box(&prepared.compiled), black_box(&session)).is_ok()
+            });
+        let (compiled, of_guest) = (compiled_natively(), native(&session));
+        let here = OcpiPricing::price(&compiled, &of_guest).map(|lines| lines.len());
+        let there = plugin.price(&prepared.compiled, &session).map(|lines| lines.len());
+        assert!(here.is_ok_and(|here| Ok(here) == there), "both price");
+        let native = median_us(criterion, &format!("price, natively, {periods} periods"), || {
+            OcpiPricing::price(black_box(&compiled), black_box(&of_guest)).is_ok()
         });
+        if let (Some(fresh), Some(native)) = (fresh, native) {
+            let ratio = fresh / native;
+            println!(
+                "{periods} periods: fresh instance {fresh:.1} µs, natively {native:.1} µs, \
+                 ratio {ratio:.1}\n"
+            );
+        }
         criterion.bench_function(&format!("cut, {periods} periods"), |bench| {
             bench.iter(|| cut(black_box(&metered), &prepared.tariff.boundaries).is_ok());
         });
+    }
+}
+
+/// Benches a call, and gives the median of its samples; none when a filter leaves it out.
+fn median_us(criterion: &mut Criterion, name: &str, call: impl Fn() -> bool) -> Option<f64> {
+    let mut samples = Vec::new();
+    criterion.bench_function(name, |bench| {
+        bench.iter_custom(|times| {
+            let began = Instant::now();
+            for _ in 0..times {
+                black_box(call());
+            }
+            let took = began.elapsed();
+            samples.push(took.as_secs_f64() * 1e6 / times as f64);
+            took
+        });
+    });
+    samples.sort_by(f64::total_cmp);
+    samples.get(samples.len() / 2).copied()
+}
+
+fn compiled_natively() -> Vec<u8> {
+    let config = Configuration { text: TARIFF.to_owned(), currency: "EUR".to_owned() };
+    match OcpiPricing::prepare(&config) {
+        Ok(prepared) => prepared.compiled,
+        Err(error) => panic!("{error:?}"),
+    }
+}
+
+/// The session as the guest gets it.
+fn native(session: &CutSession) -> Session {
+    let period = |period: &busbar_charging::pricing::Period| Period {
+        start: period.start.0,
+        end: period.end.0,
+        utc_offset: period.utc_offset,
+        activity: busbar_sdk::Activity::Charging,
+        energy: period.energy.0 as u64,
+        min_power: None,
+        max_power: None,
+        min_current: None,
+        max_current: None,
+    };
+    Session {
+        start: session.start.0,
+        end: session.end.0,
+        periods: session.periods.iter().map(period).collect(),
+        complete: session.complete,
+        attributes: Vec::new(),
     }
 }
 
