@@ -178,7 +178,9 @@ fn contradictions_are_named() {
     assert_eq!(refused(&|s| s.energy = vec![(s.start, Energy(-1))]), "energy.0");
     assert_eq!(refused(&|s| s.energy = vec![(s.start, Energy(2)), (s.end, Energy(1))]), "energy.1");
     assert_eq!(refused(&|s| s.power = vec![(s.end, Power(2)), (s.start, Power(1))]), "power.1");
-    assert_eq!(refused(&|s| s.end = Timestamp(i64::MAX)), "periods");
+    assert_eq!(refused(&|s| s.end = Timestamp(i64::MAX)), "end");
+    // Some 8,000 years.
+    assert_eq!(refused(&|s| s.end = Timestamp(250_000_000_000_000)), "periods");
 }
 
 #[test]
