@@ -1,3 +1,5 @@
+//! Proves the queue: order, wakes, gathering and its end.
+
 use std::thread;
 use std::time::{Duration, Instant};
 
