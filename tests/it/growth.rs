@@ -47,7 +47,13 @@ fn memory_and_start_do_not_depend_on_tokens_and_closed_sessions() {
     let large = full.unwrap_or(SMALL * FACTOR);
     let [few, many] = [SMALL, large].map(|scale| {
         let start = start(TOKENS * scale, SESSIONS * scale, full.is_none());
-        println!("{} tokens, {} sessions: {start:?}", TOKENS * scale, SESSIONS * scale);
+        let Start { ready_after, processor, resident_kib } = &start;
+        println!(
+            "{} tokens, {} sessions: ready after {ready_after:?}, {processor:?} of processor \
+             time, {resident_kib} KiB",
+            TOKENS * scale,
+            SESSIONS * scale,
+        );
         start
     });
     if full.is_none() {
