@@ -163,6 +163,8 @@ facts! {
     StationRegistered(station::StationRegistered) = "station.registered/1",
     /// An operator removed a station.
     StationRemoved(station::StationRemoved) = "station.removed/1",
+    /// An operator lets a station connect with a lower security profile.
+    StationProfileReset(station::StationProfileReset) = "station.profile_reset/1",
     /// A station connected.
     StationConnected(station::StationConnected) = "station.connected/1",
     /// A station's connection ended.

@@ -182,6 +182,13 @@ pub enum Request {
     RegisterStation(Box<StationRegistered>, Precondition),
     /// Remove a station.
     RemoveStation(StationId),
+    /// Let a station connect with a lower security profile than it did (OCPP A05, ATTACKS 11).
+    ResetProfile {
+        /// Which station.
+        station: StationId,
+        /// The operator's reason.
+        reason: Box<str>,
+    },
     /// Make or change a token. Its `at`, `actor` and `version` are filled by `decide`.
     PutToken(Box<TokenPut>, Precondition),
     /// Remove a token.

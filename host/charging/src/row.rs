@@ -127,6 +127,12 @@ pub struct Station {
     pub booted: Option<StationBooted>,
     /// How it stands since that: what it was answered, or accepted by an operator since.
     pub standing: Option<Registration>,
+    /// The security profile that it has to connect with at least.
+    #[serde(default)]
+    pub least_profile: u8,
+    /// The peer's address of its last connection.
+    #[serde(default)]
+    pub last_remote: Option<Box<str>>,
 }
 
 impl RowBody for Station {}

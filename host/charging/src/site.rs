@@ -301,6 +301,7 @@ fn station_of(fact: &Fact) -> Option<&StationId> {
     Some(match fact {
         Fact::StationRegistered(fact) => &fact.station,
         Fact::StationRemoved(fact) => &fact.station,
+        Fact::StationProfileReset(fact) => &fact.station,
         Fact::StationConnected(fact) => &fact.station,
         Fact::StationDisconnected(fact) => &fact.station,
         Fact::StationBooted(fact) => &fact.station,
@@ -336,13 +337,11 @@ fn station_of(fact: &Fact) -> Option<&StationId> {
 /// transactions and the queue stay (OCPP.md rule 7).
 fn connect(now: Timestamp, station: &Station, connected: StationConnected) -> Outcome {
     let mut outcome = Outcome::default();
-    let live = station.connection.as_ref();
-    if live.is_some_and(|live| live.security_profile > connected.security_profile) {
-        // A lesser authenticated newcomer never displaces a live one (ATTACKS 3).
+    if connected.security_profile < station.least_profile() {
         outcome.actions.push(Action::Close {
             station: station.id.clone(),
             generation: connected.generation,
-            reason: "a better authenticated connection of the same station is live".into(),
+            reason: "the station is, or was, connected with a higher security profile".into(),
         });
         return outcome;
     }

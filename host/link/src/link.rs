@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 
 use busbar_charging::action::{Action, Reply};
 use busbar_charging::fact::Call;
-use busbar_charging::fact::station::Registration;
+use busbar_charging::fact::station::{AuthorizationStatus, Registration};
 use busbar_charging::ids::{CommandId, StationId};
 use busbar_charging::input::{CommandReturned, Input, StationEvent};
 use busbar_charging::units::Timestamp;
@@ -242,6 +242,12 @@ impl Link {
         }
         if let Reply::Boot { registration, .. } = reply {
             self.registration = Some(*registration);
+        }
+        if let Reply::Authorized(answer) | Reply::Transaction { authorization: Some(answer), .. } =
+            reply
+            && matches!(answer.status, AuthorizationStatus::Unknown | AuthorizationStatus::Invalid)
+        {
+            self.note(Note::TokenRefused);
         }
         let terms = Terms {
             now,

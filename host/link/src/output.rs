@@ -61,6 +61,8 @@ pub enum Note {
     },
     /// A heartbeat was answered.
     Heartbeat,
+    /// A token was answered as one that is not known or not valid.
+    TokenRefused,
     /// A signed message (2.x Part 4 section 7) was taken; its signature was not verified.
     Signed {
         /// Its action, without the suffix.

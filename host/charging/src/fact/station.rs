@@ -73,6 +73,22 @@ pub struct StationRemoved {
     pub station: StationId,
 }
 
+/// `station.profile_reset/1`: an operator lets a station connect with a lower security profile than
+/// it did.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StationProfileReset {
+    /// When it was decided.
+    pub at: Timestamp,
+    /// By whom.
+    pub actor: Actor,
+    /// Which station.
+    pub station: StationId,
+    /// The profile that it had to connect with at least.
+    pub was: u8,
+    /// The operator's reason.
+    pub reason: Box<str>,
+}
+
 /// `station.connected/1`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StationConnected {
@@ -204,6 +220,12 @@ pub struct StationRecorded {
     pub last_issued: i64,
     /// The least time of receipt minus the station's time, of its timed statuses since its boot.
     pub behind: Option<Millis>,
+    /// The highest security profile that it connected with since that was last reset.
+    #[serde(default)]
+    pub highest_profile: Option<u8>,
+    /// The peer's address of its last connection.
+    #[serde(default)]
+    pub last_remote: Option<Box<str>>,
 }
 
 /// Whether a token may charge, and if not, why (2.x AuthorizationStatusEnumType).

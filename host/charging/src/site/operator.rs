@@ -8,7 +8,7 @@ use super::station::Station;
 use super::transaction::Transaction;
 use crate::action::{Action, Done, Problem, Reply};
 use crate::context::{Context, Outcome};
-use crate::fact::station::{Registration, StationRegistered, StationRemoved};
+use crate::fact::station::{Registration, StationProfileReset, StationRegistered, StationRemoved};
 use crate::fact::transaction::{BillingRecord, HeldFor, Quote, RepriceAsked, SessionSettled};
 use crate::fact::{Actor, Call, Fact};
 use crate::ids::{StationId, TransactionId};
@@ -35,6 +35,9 @@ impl Site {
                 self.register(context, asking, *registered, precondition)
             }
             Request::RemoveStation(station) => self.remove(asking, station),
+            Request::ResetProfile { station, reason } => {
+                self.reset_profile(asking, station, reason)
+            }
             Request::Command { .. } => {
                 self.want_command(context, asking.now, asking.actor, asking.call, request)
             }
@@ -82,10 +85,26 @@ impl Site {
         outcome
     }
 
+    /// A station that an operator made and has not removed.
+    fn registered(&self, station: &StationId) -> Result<&Station, Problem> {
+        let known = self.station(station).filter(|s| s.registered.is_some() && !s.removed);
+        known.ok_or_else(|| Problem::NotFound(format!("no station {station}")))
+    }
+
+    fn reset_profile(&self, asking: Asking, station: StationId, reason: Box<str>) -> Outcome {
+        let was = match self.registered(&station) {
+            Ok(known) => known.least_profile(),
+            Err(missing) => return problem(asking.call, missing),
+        };
+        let (at, actor) = (asking.now, asking.actor);
+        let fact = StationProfileReset { at, actor, station, was, reason };
+        done(asking.call, Done::Accepted, fact)
+    }
+
     fn remove(&self, asking: Asking, station: StationId) -> Outcome {
-        let known = self.station(&station).filter(|s| s.registered.is_some() && !s.removed);
-        let Some(known) = known else {
-            return problem(asking.call, Problem::NotFound(format!("no station {station}")));
+        let known = match self.registered(&station) {
+            Ok(known) => known,
+            Err(missing) => return problem(asking.call, missing),
         };
         let close = known.connection.as_ref().map(|connection| Action::Close {
             station: station.clone(),

@@ -25,6 +25,7 @@ pub(crate) fn rows(station: &Station, fact: &Fact) -> Rows {
     match fact {
         Fact::StationRegistered(_)
         | Fact::StationRemoved(_)
+        | Fact::StationProfileReset(_)
         | Fact::StationConnected(_)
         | Fact::StationDisconnected(_)
         | Fact::StationBooted(_)
@@ -128,6 +129,8 @@ fn station_row(station: &Station) -> (Key, Option<Row>) {
         changed: station.changed,
         booted: station.booted.clone(),
         standing: station.standing(),
+        least_profile: station.least_profile(),
+        last_remote: station.last_remote.clone(),
     };
     (Key::station(&station.id), Some(body.to_row()))
 }

@@ -29,6 +29,10 @@ pub(crate) struct Station {
     pub(crate) removed: bool,
     pub(crate) connection: Option<StationConnected>,
     pub(crate) changed: Timestamp,
+    /// The highest security profile that it connected with since that was last reset.
+    pub(crate) highest_profile: u8,
+    /// The peer's address of its last connection.
+    pub(crate) last_remote: Option<Box<str>>,
     pub(crate) booted: Option<StationBooted>,
     /// By EVSE and connector: the status that is newest by the station's clock.
     pub(crate) connectors: BTreeMap<(u32, u32), StationStatus>,
@@ -54,6 +58,8 @@ impl Station {
             removed: false,
             connection: None,
             changed: Timestamp(0),
+            highest_profile: 0,
+            last_remote: None,
             booted: None,
             connectors: BTreeMap::new(),
             transactions: BTreeMap::new(),
@@ -73,6 +79,15 @@ impl Station {
             Some(registered) => registered.registration,
             None => Registration::Accepted,
         }
+    }
+
+    /// The security profile that it has to connect with at least: the highest that it did, unless
+    /// an operator has said that it needs no password (OCPP A05); in any case that of the live
+    /// connection, which no lesser authenticated newcomer displaces (OCPP.md rule 7).
+    pub(crate) fn least_profile(&self) -> u8 {
+        let without = self.registered.as_ref().is_some_and(|registered| registered.unauthenticated);
+        let ever = if without { 0 } else { self.highest_profile };
+        self.connection.as_ref().map_or(ever, |live| live.security_profile.max(ever))
     }
 
     /// How it stands since its last boot, on this connection or an earlier one; none if it never
@@ -132,7 +147,12 @@ impl Station {
                 self.registered = Some(registered.clone());
                 self.removed = false;
             }
-            Fact::StationRemoved(_) => self.removed = true,
+            Fact::StationRemoved(_) => {
+                self.removed = true;
+                // Another station may come under its name.
+                self.highest_profile = 0;
+            }
+            Fact::StationProfileReset(_) => self.highest_profile = 0,
             Fact::StationConnected(connected) => self.connected(connected),
             Fact::StationDisconnected(gone) => {
                 if self.is_current(gone.generation) {
@@ -191,6 +211,8 @@ impl Station {
         }
         self.connection = Some(connected.clone());
         self.changed = connected.at;
+        self.highest_profile = self.highest_profile.max(connected.security_profile);
+        self.last_remote = Some(connected.remote.clone());
     }
 
     fn disconnected(&mut self, at: Timestamp) {
@@ -229,6 +251,12 @@ impl Station {
         self.changed = recorded.changed;
         self.last_issued = recorded.last_issued;
         self.behind = recorded.behind;
+        if let Some(highest) = recorded.highest_profile {
+            self.highest_profile = highest;
+        }
+        if recorded.last_remote.is_some() {
+            self.last_remote = recorded.last_remote.clone();
+        }
     }
 
     fn apply_to_transaction(&mut self, fact: &Fact) {
@@ -293,6 +321,8 @@ impl Station {
             changed: self.changed,
             last_issued: self.last_issued,
             behind: self.behind,
+            highest_profile: Some(self.highest_profile),
+            last_remote: self.last_remote.clone(),
         }));
         facts.extend(self.transactions.values().map(|transaction| {
             Fact::from(crate::fact::transaction::TransactionReopened {

@@ -38,12 +38,28 @@ fn registrations() -> Vec<(&'static str, Fact)> {
         changed: at(2),
         last_issued: 2_147_483_647,
         behind: Some(Millis(-3)),
+        highest_profile: None,
+        last_remote: None,
+    };
+    let profile = StationRecorded {
+        highest_profile: Some(3),
+        last_remote: Some("192.0.2.7:40000".into()),
+        ..recorded.clone()
+    };
+    let reset = StationProfileReset {
+        at: at(1),
+        actor: Actor::User("ada".into()),
+        station: "CP-1".into(),
+        was: 2,
+        reason: "moved behind a proxy".into(),
     };
     vec![
         ("full", full.into()),
         ("open", open.into()),
         ("full", removed.into()),
         ("full", recorded.into()),
+        ("profile", profile.into()),
+        ("full", reset.into()),
     ]
 }
 

@@ -366,7 +366,7 @@ fn pitfall_087_only_the_first_and_the_last_value_need_remain() {
 }
 
 #[test]
-fn attack_021_a_falsified_meter_or_clock_is_held_and_never_billed() {
+fn attack_21_a_falsified_meter_or_clock_is_held_and_never_billed() {
     let far = 400 * 24 * 3_600;
     let charges: [(&str, Vec<Report>); 6] = [
         ("backwards", vec![sample16(30, 500), sample16(40, 100), stop16(60, 600)]),
@@ -390,7 +390,7 @@ fn attack_021_a_falsified_meter_or_clock_is_held_and_never_billed() {
 }
 
 #[test]
-fn attack_015_016_replies_go_to_the_caller_only_and_orphans_cost_nothing() {
+fn attack_15_16_replies_go_to_the_caller_only_and_orphans_cost_nothing() {
     let mut bench = Bench::new(Dialect::V16);
     let id = bench.start(start16(0, 0));
     bench.report(TransactionRef::Known(id), stop16(60, 1_000));

@@ -8,6 +8,7 @@ use crate::fact::metering::{ReadingContext, ReportKind};
 use crate::fact::station::{AuthorizationStatus, ConnectorStatus, Dialect, Registration};
 use crate::ids::{IdToken, TokenKind};
 use crate::input::{CommandReturned, Input, Request, StationEvent, TransactionRef};
+use crate::site::Site;
 use crate::units::Millis;
 
 fn authorize(bench: &mut Bench, token: IdToken) -> AuthorizationStatus {
@@ -101,7 +102,7 @@ fn pitfall_048_049_a_stop_of_an_id_that_is_none_is_answered_and_kept_as_an_orpha
 }
 
 #[test]
-fn attack_038_a_station_that_was_never_accepted_may_not_charge() {
+fn attack_38_a_station_that_was_never_accepted_may_not_charge() {
     let mut fresh = Bench::new(Dialect::V16);
     fresh.site = crate::site::Site::default();
     fresh.connect(Dialect::V16);
@@ -182,7 +183,7 @@ fn sent(bench: &Bench) -> Vec<crate::ids::CommandId> {
 }
 
 #[test]
-fn attack_018_ten_posts_with_one_key_make_one_call_and_ten_answers() {
+fn attack_18_ten_posts_with_one_key_make_one_call_and_ten_answers() {
     let mut bench = Bench::new(Dialect::V201);
     for _ in 0..10 {
         assert_eq!(bench.ask(remote_start("once")), None, "it waits for the station");
@@ -211,7 +212,7 @@ fn attack_018_ten_posts_with_one_key_make_one_call_and_ten_answers() {
 }
 
 #[test]
-fn attack_018_a_key_means_one_request_and_a_start_under_way_is_not_started_again() {
+fn attack_18_a_key_means_one_request_and_a_start_under_way_is_not_started_again() {
     let mut bench = Bench::new(Dialect::V201);
     bench.ask(remote_start("key"));
     let mut other = remote_start("key");
@@ -239,24 +240,59 @@ fn attack_018_a_key_means_one_request_and_a_start_under_way_is_not_started_again
     assert_eq!(sent(&bench).len(), 2, "it did not come in time");
 }
 
+fn connect(bench: &mut Bench, generation: u64, security_profile: u8) {
+    let (dialect, remote) = (Dialect::V16, "127.0.0.1:4".into());
+    let event = StationEvent::Connected { dialect, incarnation: 1, remote, security_profile };
+    bench.input(Input::Station { station: station(), generation, call: None, event });
+}
+
+fn closes(bench: &Bench, closed: u64) -> bool {
+    bench.actions.iter().any(|action| match action {
+        Action::Close { generation, .. } => *generation == closed,
+        _ => false,
+    })
+}
+
 #[test]
-fn attack_003_a_lesser_newcomer_never_displaces_a_live_connection() {
+fn attack_03_a_lesser_newcomer_never_displaces_a_live_connection() {
     let mut bench = Bench::new(Dialect::V16);
     let before = bench.facts.len();
-    bench.input(Input::Station {
-        station: station(),
-        generation: 77,
-        call: None,
-        event: StationEvent::Connected {
-            dialect: Dialect::V16,
-            incarnation: 1,
-            remote: "127.0.0.1".into(),
-            security_profile: 0,
-        },
-    });
+    connect(&mut bench, 77, 0);
     assert_eq!(bench.facts.len(), before);
-    assert!(bench.actions.iter().any(|a| matches!(a, Action::Close { generation: 77, .. })));
+    assert!(closes(&bench, 77));
     assert!(bench.say(StationEvent::Authorize { token: token() }).is_some());
+}
+
+#[test]
+fn attack_11_a_lower_security_profile_needs_an_operator_and_is_remembered() {
+    let mut bench = Bench::new(Dialect::V16);
+    bench.register(Registration::Accepted);
+    connect(&mut bench, 70, 2);
+    let reset = || Request::ResetProfile { station: station(), reason: "a proxy".into() };
+    // A live connection keeps its rank even then.
+    assert!(matches!(bench.ask(reset()), Some(Reply::Done(_))));
+    connect(&mut bench, 71, 1);
+    assert!(closes(&bench, 71));
+    connect(&mut bench, 72, 2);
+    let event = StationEvent::Disconnected { reason: "test".into() };
+    bench.input(Input::Station { station: station(), generation: 72, call: None, event });
+    for from_snapshot in [false, true] {
+        if from_snapshot {
+            let mut again = Site::default();
+            bench.site.snapshot().iter().for_each(|fact| again.apply(fact));
+            assert_eq!(again, bench.site);
+            bench.site = again;
+        }
+        let refused = 80 + u64::from(from_snapshot);
+        connect(&mut bench, refused, 1);
+        assert!(closes(&bench, refused), "{from_snapshot}");
+    }
+    assert!(matches!(bench.ask(reset()), Some(Reply::Done(_))));
+    connect(&mut bench, 90, 1);
+    assert!(!closes(&bench, 90));
+    assert!(bench.site.booted(&station()).is_some());
+    let unknown = Request::ResetProfile { station: "CS9".into(), reason: "x".into() };
+    assert!(matches!(bench.ask(unknown), Some(Reply::Problem(Problem::NotFound(_)))));
 }
 
 #[test]

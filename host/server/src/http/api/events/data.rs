@@ -79,6 +79,7 @@ impl EventData {
         let told = match fact {
             Fact::StationRegistered(_)
             | Fact::StationRemoved(_)
+            | Fact::StationProfileReset(_)
             | Fact::StationConnected(_)
             | Fact::StationDisconnected(_)
             | Fact::StationBooted(_)
@@ -122,6 +123,10 @@ fn station(fact: &Fact) -> EventData {
             EventData { actor: by(&f.actor), status, ..told(&f.station) }
         }
         Fact::StationRemoved(f) => EventData { actor: by(&f.actor), ..told(&f.station) },
+        Fact::StationProfileReset(f) => {
+            let detail = Some(f.reason.to_string());
+            EventData { actor: by(&f.actor), detail, ..told(&f.station) }
+        }
         Fact::StationConnected(f) => {
             let detail = Some(format!("{} from {}", protocol(f.dialect), f.remote));
             EventData { detail, ..told(&f.station) }
