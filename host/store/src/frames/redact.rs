@@ -65,6 +65,17 @@ fn redact_unreadable(text: &str) -> Cow<'_, str> {
     }
 }
 
+/// JSON within a text, as vendors put it into DataTransfer; none where there is nothing to hide.
+fn redact_nested(text: &str) -> Option<String> {
+    if !text.trim_start().starts_with(['{', '[']) {
+        return None;
+    }
+    match redact(text) {
+        Cow::Owned(clean) => Some(clean),
+        Cow::Borrowed(_) => None,
+    }
+}
+
 fn is_secret_name(name: &str) -> bool {
     let name = name.trim().to_ascii_lowercase();
     SECRET_NAMES.contains(&name.as_str()) || name.contains("password")
@@ -82,7 +93,7 @@ fn names_a_secret(object: &serde_json::Map<String, Value>) -> bool {
 fn walk(value: &mut Value, secrets: &mut Vec<(String, String)>) {
     match value {
         Value::String(text) => {
-            if let Some(clean) = without_credentials(text) {
+            if let Some(clean) = redact_nested(text).or_else(|| without_credentials(text)) {
                 secrets.push((text.clone(), clean.clone()));
                 *text = clean;
             }
