@@ -70,6 +70,23 @@ pub fn make_folder(data: &Path, name: &str) -> io::Result<PathBuf> {
     Ok(folder)
 }
 
+/// Lets nobody else read a folder and what is in it: it holds keys, and may be copied from here.
+///
+/// # Errors
+/// A mode cannot be set.
+pub fn keep_private(folder: &Path) -> io::Result<()> {
+    fs::set_permissions(folder, fs::Permissions::from_mode(0o700))?;
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            keep_private(&entry.path())?;
+        } else {
+            fs::set_permissions(entry.path(), fs::Permissions::from_mode(0o600))?;
+        }
+    }
+    Ok(())
+}
+
 /// Makes a data folder from a backup. The store's checksums and counts are all checked.
 ///
 /// # Errors

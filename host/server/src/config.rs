@@ -109,7 +109,7 @@ pub struct Ocpp {
     pub call_timeout: Duration,
     /// Refuse every deviation from the schemas, where a station says nothing else.
     pub strict: bool,
-    /// Handshakes under way at once.
+    /// Handshakes under way at once; half as many of one address.
     pub handshakes: usize,
     /// How long a handshake may take, TLS included.
     pub handshake_timeout: Duration,
@@ -117,10 +117,18 @@ pub struct Ocpp {
     pub accept_rate: u32,
     /// Connections from one address.
     pub connections_per_ip: usize,
-    /// Failed log-ins from one address, or of one identity, in a minute.
+    /// Failed log-ins of one identity from one address, in a minute.
     pub failed_logins: u32,
+    /// Connections of one identity, in a minute: two that push each other out have to wait.
+    pub connects_per_minute: u32,
     /// Messages of one station in a second, over ten seconds.
     pub message_rate: u32,
+    /// Tokens that one station presents and that are not known, in a minute.
+    pub unknown_tokens: u32,
+    /// A station that sends more than that for so long, without waiting for answers, is closed.
+    pub flood_timeout: Duration,
+    /// A station that does not take what is sent to it for so long is closed.
+    pub write_timeout: Duration,
 }
 
 /// When and how sessions are billed.

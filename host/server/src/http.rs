@@ -25,6 +25,7 @@ use axum::routing::get;
 use busbar_charging::units::{Currency, Timestamp};
 use tokio::sync::{Semaphore, watch};
 
+use crate::alerts::Alerts;
 use crate::backup::CopyStore;
 use crate::config::{Config, Http, Serves};
 use crate::node::Node;
@@ -40,6 +41,7 @@ const FOLLOWERS: usize = 256;
 pub struct App {
     node: Node,
     metrics: Metrics,
+    alerts: Alerts,
     admin: Digest,
     token_key: InstallationKey,
     station_key: InstallationKey,
@@ -93,6 +95,7 @@ impl App {
         let scheme = if ocpp.tls.is_some() { "wss" } else { "ws" };
         Self {
             node,
+            alerts: Alerts::new(metrics.clone()),
             metrics,
             admin: token_key.digest(admin_token.as_bytes()),
             token_key,
@@ -117,6 +120,11 @@ impl App {
     #[must_use]
     pub fn with_backup(self, copy: CopyStore, config: &Config) -> Self {
         Self { backup: Some((copy, config.data.clone(), config.file.clone())), ..self }
+    }
+
+    /// What an operator should look at.
+    pub fn alerts(&self) -> &Alerts {
+        &self.alerts
     }
 
     fn is_admin_token(&self, token: &[u8]) -> bool {

@@ -1,12 +1,15 @@
 //! The shell: sockets, HTTP, configuration and the command line around the pure crates. Must
 //! never decide what the core decides.
 
+pub mod alerts;
 pub mod backup;
 pub mod cli;
 mod clock;
 pub mod config;
 pub mod demo;
+pub mod failures;
 pub mod http;
+mod level;
 pub mod node;
 pub mod plugins;
 pub mod secrets;

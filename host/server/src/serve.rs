@@ -89,7 +89,7 @@ impl Host {
             &key,
             (Arc::new(machine.lives()), Arc::new(machine.reader())),
             Arc::new(FrameCapture(frames.clone())),
-            metrics,
+            (metrics, app.alerts().clone()),
         );
         let http = bound_https.first().and_then(|bound| bound.address().ok());
         let addresses = Addresses {
@@ -255,10 +255,16 @@ async fn watch_space(keeper: CurrentKeeper, tell: impl Fn(bool)) {
     }
 }
 
-/// A folder that nobody else reads.
+/// A folder that nobody else reads, also where it was there before.
 fn make_private(folder: &Path) -> std::io::Result<()> {
-    use std::os::unix::fs::DirBuilderExt;
-    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)
+    use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    let mode = std::fs::metadata(folder)?.permissions().mode();
+    if mode & 0o077 != 0 {
+        tracing::warn!(folder = %folder.display(), "others could read the data folder: no more");
+        std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o700))?;
+    }
+    Ok(())
 }
 
 /// Captures frames, without their secrets (ATTACKS 32).

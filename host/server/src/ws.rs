@@ -3,7 +3,9 @@
 
 mod admission;
 mod connection;
+mod flood;
 mod handshake;
+mod holders;
 
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
@@ -21,12 +23,15 @@ use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
+use crate::alerts::{AlertKind, Alerts};
 use crate::config::Ocpp;
+use crate::failures::Failures;
 use crate::node::Life;
 use crate::secrets::InstallationKey;
 use crate::telemetry::Metrics;
 use admission::{Admission, Place};
 use connection::Connection;
+use holders::Holders;
 
 /// Connections that end with the host are closed over this time, so that stations do not all
 /// come back at once.
@@ -50,9 +55,13 @@ pub struct Shared {
     pub(crate) rows: Rows,
     pub(crate) capture: Arc<dyn Capture>,
     pub(crate) metrics: Metrics,
+    pub(crate) alerts: Alerts,
     /// What passwords are digested with.
     pub(crate) passwords: InstallationKey,
     pub(crate) admission: Admission,
+    pub(crate) holders: Holders,
+    /// Tokens that stations presented and that are not known.
+    pub(crate) unknown_tokens: Failures<StationId>,
     generations: AtomicU64,
     ending: watch::Sender<bool>,
 }
@@ -64,16 +73,19 @@ impl Shared {
         key: &InstallationKey,
         (lives, rows): (Lives, Rows),
         capture: Arc<dyn Capture>,
-        metrics: Metrics,
+        (metrics, alerts): (Metrics, Alerts),
     ) -> Arc<Self> {
         Arc::new(Self {
             admission: Admission::new(&config),
+            holders: Holders::new(config.connects_per_minute),
+            unknown_tokens: Failures::new(config.unknown_tokens),
             passwords: key.derive("station passwords"),
             config,
             lives,
             rows,
             capture,
             metrics,
+            alerts,
             generations: AtomicU64::new(0),
             ending: watch::channel(false).0,
         })
@@ -169,9 +181,12 @@ async fn take(
     stream: TcpStream,
     peer: SocketAddr,
 ) {
-    shared.admission.pace().await;
-    let Some(place) = shared.admission.enter(peer.ip()) else {
+    let Some(turn) = shared.admission.turn().await else { return };
+    let Some(place) = shared.admission.enter(peer.ip(), turn) else {
         shared.metrics.handshake("too_many_of_address");
+        let address = peer.ip().to_string();
+        let detail = "a connection was closed: the address has as many as it may";
+        shared.alerts.raise(AlertKind::TooManyConnections, &address, detail);
         return;
     };
     // Frames are small and wait for an answer.
@@ -185,7 +200,7 @@ async fn take(
 }
 
 /// A connection from its handshake to its end.
-async fn serve<S, F>(place: Place, shaking: Pin<Box<F>>)
+async fn serve<S, F>(mut place: Place, shaking: Pin<Box<F>>)
 where
     S: AsyncRead + AsyncWrite + Unpin,
     F: Future<Output = Option<Box<Connection<S>>>>,

@@ -60,7 +60,7 @@ fn stopped(data: &Path, to: Option<&Path>) -> Result<(PathBuf, u64), Failure> {
     let (store, _) = SledStore::open(&store, options)?;
     let files = backup::files(data, None)?;
     let manifest = store.keeper().backup(&folder, &files)?;
-    make_private(&folder)?;
+    backup::keep_private(&folder)?;
     Ok((folder, manifest.facts))
 }
 
@@ -74,7 +74,7 @@ fn running(host: &HostArgs, to: Option<&Path>) -> Result<(PathBuf, u64), Failure
         copy(&folder, to)?;
         fs::remove_dir_all(&folder)?;
     }
-    make_private(to)?;
+    backup::keep_private(to)?;
     Ok((to.to_owned(), facts))
 }
 
@@ -91,11 +91,6 @@ fn copy(from: &Path, to: &Path) -> std::io::Result<()> {
         }
     }
     fs::File::open(to)?.sync_all()
-}
-
-fn make_private(folder: &Path) -> std::io::Result<()> {
-    use std::os::unix::fs::PermissionsExt;
-    fs::set_permissions(folder, fs::Permissions::from_mode(0o700))
 }
 
 impl Restore {

@@ -124,12 +124,16 @@ fn ocpp(section: &Section<'_>) -> Ocpp {
             "strict" => Ok(true),
             other => Err(format!("{other:?} is not one of tolerant, strict")),
         }),
-        handshakes: usize_of(section.number("handshakes", 256, 1..=100_000)),
+        handshakes: usize_of(section.number("handshakes", 4096, 1..=100_000)),
         handshake_timeout: section.span("handshake_timeout", 10 * SECOND, SECOND..=MINUTE),
         accept_rate: u32_of(section.number("accept_rate", 500, 1..=100_000)),
         connections_per_ip: usize_of(section.number("connections_per_ip", 20_000, 1..=1_000_000)),
         failed_logins: u32_of(section.number("failed_logins", 20, 1..=100_000)),
+        connects_per_minute: u32_of(section.number("connects_per_minute", 10, 1..=100_000)),
         message_rate: u32_of(section.number("message_rate", 20, 1..=100_000)),
+        unknown_tokens: u32_of(section.number("unknown_tokens", 30, 1..=100_000)),
+        flood_timeout: section.span("flood_timeout", MINUTE, SECOND..=HOUR),
+        write_timeout: section.span("write_timeout", 30 * SECOND, SECOND..=10 * MINUTE),
     };
     if ocpp.tls.is_none() && !ocpp.bind.ip().is_loopback() && !ocpp.allow_plaintext {
         section.problems.add(

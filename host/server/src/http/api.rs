@@ -1,6 +1,7 @@
 //! The API under `/api/v1`: one file per resource, each with its JSON, its handlers and its part
 //! of the OpenAPI document. Must never show a fact's or row's stored form as it is.
 
+pub mod alerts;
 pub mod backups;
 pub mod billing;
 pub mod cdrs;
@@ -61,6 +62,7 @@ fn routes() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::with_openapi(Document::openapi())
         .routes(routes!(stations::list))
         .routes(routes!(stations::get, stations::put, stations::delete))
+        .routes(routes!(stations::reset_security_profile))
         .routes(routes!(frames::list))
         .routes(routes!(commands::send))
         .routes(routes!(transactions::list))
@@ -80,6 +82,7 @@ fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(tariffs::version))
         .routes(routes!(plugins::list, plugins::install))
         .routes(routes!(events::follow))
+        .routes(routes!(alerts::list))
         .routes(routes!(backups::make))
 }
 

@@ -16,6 +16,7 @@ use busbar_charging::fact::Actor;
 
 use super::problem::{Kind, Problem};
 use super::{App, Listener};
+use crate::alerts::AlertKind;
 
 /// What of `/api` may be read without a token.
 const OPEN: [&str; 3] = ["/api/v1/openapi.json", "/api/docs", "/api/docs/"];
@@ -154,6 +155,8 @@ fn authenticate(app: &App, peer: Option<IpAddr>, headers: &HeaderMap) -> Result<
                 return Ok(Actor::User("admin".into()));
             }
             // The right token is never locked out, whoever else fails from its address.
+            let from = peer.map_or_else(|| "unknown".to_owned(), |peer| peer.to_string());
+            app.alerts.raise(AlertKind::FailedToken, &from, "a wrong token was sent to the API");
             app.attempts.check(peer)?;
             app.attempts.failed(peer);
             Err(refused("the token is not valid"))

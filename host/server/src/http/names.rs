@@ -64,6 +64,19 @@ pub fn uuid(text: &str) -> Result<Uuid, Problem> {
     if id.to_string() == text { Ok(id) } else { Err(wrong()) }
 }
 
+/// An operator's reason, the field `reason` of a body.
+///
+/// # Errors
+/// It says nothing, is too long or has control characters.
+pub fn reason(text: &str) -> Result<Box<str>, Problem> {
+    let text = text.trim();
+    if text.is_empty() || text.chars().count() > 500 || text.chars().any(char::is_control) {
+        let detail = "1 to 500 printable characters: it is kept with what was done";
+        return Err(Kind::InvalidBody.because(format!("/reason: {detail}")).at("/reason", detail));
+    }
+    Ok(text.into())
+}
+
 /// A text that goes into a filter or a key.
 ///
 /// # Errors

@@ -27,6 +27,7 @@ struct Inner {
     frames: Family<FrameLabels, Counter>,
     handshakes: Family<ResultLabel, Counter>,
     violations: Family<VersionLabel, Counter>,
+    security: Family<KindLabel, Counter>,
     prices: Family<ResultLabel, Counter>,
     price_seconds: Histogram,
     facts: Counter,
@@ -60,6 +61,11 @@ struct ResultLabel {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct KindLabel {
+    kind: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct VersionLabel {
     version: &'static str,
 }
@@ -89,6 +95,7 @@ impl Metrics {
             frames: Family::default(),
             handshakes: Family::default(),
             violations: Family::default(),
+            security: Family::default(),
             prices: Family::default(),
             price_seconds: seconds(),
             facts: Counter::default(),
@@ -141,6 +148,11 @@ impl Metrics {
     /// A station's message broke its schema and was borne or refused.
     pub fn violation(&self, version: &'static str) {
         self.inner.violations.get_or_create(&VersionLabel { version }).inc();
+    }
+
+    /// Something happened that an operator should know of. `kind` is one of a few words of ours.
+    pub fn security_event(&self, kind: &'static str) {
+        self.inner.security.get_or_create(&KindLabel { kind }).inc();
     }
 
     /// A plugin was asked for a price. `result` is one of a few words of ours.
@@ -197,6 +209,8 @@ impl Inner {
         registry.register("ocpp_handshakes", help, self.handshakes.clone());
         let help = "Messages of stations that broke their schema";
         registry.register("ocpp_violations", help, self.violations.clone());
+        let help = "Failed log-ins, conflicts, floods: what the alerts count";
+        registry.register("security_events", help, self.security.clone());
         registry.register("prices", "Prices asked of plugins", self.prices.clone());
         let seconds = self.price_seconds.clone();
         registry.register_with_unit("price", "Time to price", Unit::Seconds, seconds);

@@ -9,45 +9,69 @@ use std::time::{Duration, Instant};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::config::Ocpp;
+use crate::failures::{Failures, network};
 
-const WINDOW: Duration = Duration::from_secs(60);
-/// More names and addresses than that are not told apart: a flood of them costs no memory.
-const TOLD_APART: usize = 50_000;
+/// An address may fail by so many names as often as by one: behind it may stand a whole site,
+/// with a station whose password is wrong.
+const NAMES: u32 = 10;
+/// An identity that fails from more addresses than that, as often as each may, is being guessed.
+const ADDRESSES: u32 = 10;
 
 /// Who may come in.
 pub(crate) struct Admission {
     handshakes: Arc<Semaphore>,
-    counts: Arc<Mutex<HashMap<IpAddr, usize>>>,
+    counts: Counts,
     per_address: usize,
+    shaking_per_address: usize,
     rate: u32,
     next: Mutex<Instant>,
-    borne: u32,
-    failures: Mutex<(Instant, HashMap<String, u32>)>,
+    by_pair: Failures<(IpAddr, Box<str>)>,
+    by_address: Failures<IpAddr>,
+    by_name: Failures<Box<str>>,
+}
+
+type Counts = Arc<Mutex<HashMap<IpAddr, Count>>>;
+
+/// An address's connections, and those of them that have not come in yet.
+#[derive(Default)]
+struct Count {
+    all: usize,
+    shaking: usize,
+}
+
+/// A handshake's turn.
+pub(crate) struct Turn {
+    _permit: OwnedSemaphorePermit,
 }
 
 /// A connection's place: given back when it is dropped.
 pub(crate) struct Place {
-    shaking: Mutex<Option<OwnedSemaphorePermit>>,
+    /// None once it has come in.
+    shaking: Option<Turn>,
     address: IpAddr,
-    counts: Arc<Mutex<HashMap<IpAddr, usize>>>,
+    counts: Counts,
 }
 
 impl Admission {
     pub(crate) fn new(config: &Ocpp) -> Self {
+        let borne = config.failed_logins;
         Self {
             handshakes: Arc::new(Semaphore::new(config.handshakes)),
             counts: Arc::default(),
             per_address: config.connections_per_ip,
+            // One address that is slow on purpose leaves the other half to all others.
+            shaking_per_address: config.handshakes.div_ceil(2),
             rate: config.accept_rate.max(1),
             next: Mutex::new(Instant::now()),
-            borne: config.failed_logins,
-            failures: Mutex::new((Instant::now(), HashMap::new())),
+            by_pair: Failures::new(borne),
+            by_address: Failures::new(borne.saturating_mul(NAMES)),
+            by_name: Failures::new(borne.saturating_mul(ADDRESSES)),
         }
     }
 
     /// Waits until one more may be accepted: no faster than the configured rate, and no more
     /// handshakes at once than configured. Who waits stands in the kernel's queue.
-    pub(crate) async fn pace(&self) {
+    pub(crate) async fn turn(&self) -> Option<Turn> {
         let wait = {
             let mut next = lock(&self.next);
             let now = Instant::now();
@@ -59,53 +83,65 @@ impl Admission {
             tokio::time::sleep(wait).await;
         }
         // Never closed: an error cannot be.
-        let _turn = self.handshakes.acquire().await;
+        let permit = Arc::clone(&self.handshakes).acquire_owned().await.ok()?;
+        Some(Turn { _permit: permit })
     }
 
-    /// A place for a connection; none when its address has too many.
-    pub(crate) fn enter(&self, address: IpAddr) -> Option<Place> {
+    /// A place for a connection whose turn it is; none when its address has too many.
+    pub(crate) fn enter(&self, address: IpAddr, turn: Turn) -> Option<Place> {
+        let address = network(address);
         let mut counts = lock(&self.counts);
-        let count = counts.entry(address).or_insert(0);
-        if *count >= self.per_address {
+        let count = counts.entry(address).or_default();
+        if count.all >= self.per_address || count.shaking >= self.shaking_per_address {
             return None;
         }
-        *count += 1;
+        count.all += 1;
+        count.shaking += 1;
         drop(counts);
-        let permit = Arc::clone(&self.handshakes).try_acquire_owned().ok();
-        Some(Place { shaking: Mutex::new(permit), address, counts: Arc::clone(&self.counts) })
+        Some(Place { shaking: Some(turn), address, counts: Arc::clone(&self.counts) })
     }
 
-    /// Whether this name or address has failed too often in the last minute.
-    pub(crate) fn is_locked_out(&self, who: &str) -> bool {
-        let mut failures = lock(&self.failures);
-        if failures.0.elapsed() >= WINDOW {
-            *failures = (Instant::now(), HashMap::new());
-        }
-        failures.1.get(who).is_some_and(|failed| *failed >= self.borne)
+    /// How long this address has to wait before it may try a password of this name again; none:
+    /// it may. Known and unknown names wait alike.
+    pub(crate) fn wait(&self, name: &str, address: IpAddr, now: Instant) -> Option<Duration> {
+        let address = network(address);
+        let pair = (address, name.into());
+        let of_pair = self.by_pair.wait(&pair, now);
+        let of_address = self.by_address.wait(&address, now);
+        // A name that many addresses guess at: each has one try. One that has not failed is let
+        // try, since it may be the station, from an address that is new.
+        let of_name =
+            self.by_name.wait(&pair.1, now).filter(|_| self.by_pair.has_failed(&pair, now));
+        of_pair.max(of_address).max(of_name)
     }
 
-    /// This name or address failed.
-    pub(crate) fn failed(&self, who: &str) {
-        let mut failures = lock(&self.failures);
-        if failures.1.len() < TOLD_APART || failures.1.contains_key(who) {
-            *failures.1.entry(who.to_owned()).or_insert(0) += 1;
-        }
+    /// A password of this name was wrong.
+    pub(crate) fn failed(&self, name: &str, address: IpAddr, now: Instant) {
+        let address = network(address);
+        self.by_pair.failed((address, name.into()), now);
+        self.by_address.failed(address, now);
+        self.by_name.failed(name.into(), now);
     }
 }
 
 impl Place {
     /// The handshake is over: another one may begin.
-    pub(crate) fn shaken(&self) {
-        lock(&self.shaking).take();
+    pub(crate) fn shaken(&mut self) {
+        if self.shaking.take().is_some()
+            && let Some(count) = lock(&self.counts).get_mut(&self.address)
+        {
+            count.shaking -= 1;
+        }
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
+        self.shaken();
         let mut counts = lock(&self.counts);
         if let Some(count) = counts.get_mut(&self.address) {
-            *count -= 1;
-            if *count == 0 {
+            count.all -= 1;
+            if count.all == 0 {
                 counts.remove(&self.address);
             }
         }
@@ -115,3 +151,6 @@ impl Drop for Place {
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests;

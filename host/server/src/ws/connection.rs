@@ -18,7 +18,7 @@ use busbar_engine::Event;
 use busbar_link::{Link, LinkConfig, LinkOutput, Note};
 use busbar_ocpp::Leniency;
 use busbar_ocpp::rpc::Limits;
-use futures_util::{SinkExt, StreamExt};
+use futures_util::{FutureExt, SinkExt, StreamExt};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until, timeout};
@@ -27,15 +27,16 @@ use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::{Bytes, Error, Message as WsMessage};
 
+use super::flood::{Doing, Flood};
 use super::handshake::{Opened, name};
+use super::holders::Hold;
 use super::{Shared, drain_delay, ended};
+use crate::alerts::AlertKind;
 use crate::clock;
 use crate::node::{Life, Mailbox, Message, Opening};
 use crate::telemetry::OcppFrames;
 use pace::Pace;
 
-/// A station that does not take what we send for so long is gone.
-const SLOW_READER: Duration = Duration::from_secs(30);
 /// A closing handshake may take so long.
 const CLOSING: Duration = Duration::from_secs(2);
 /// Seconds over which a station's messages are counted.
@@ -56,6 +57,8 @@ pub(super) struct Connection<S> {
     heard: Instant,
     pinged: bool,
     pace: Pace,
+    flood: Flood,
+    _hold: Hold,
 }
 
 /// Begins what has come in; none when it had to be closed at once.
@@ -95,6 +98,8 @@ where
         heard: now,
         pinged: false,
         pace: Pace::new(shared.config.message_rate, Duration::from_secs(RATE_OVER.into()), now),
+        flood: Flood::default(),
+        _hold: opened.hold,
         shared,
     }))
 }
@@ -172,6 +177,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                     if let Some(why) = self.receive(frame) {
                         return why;
                     }
+                    if !self.may_read()
+                        && let Some(why) = Box::pin(self.look_ahead()).await
+                    {
+                        return why;
+                    }
                 }
                 Woken::Frame(Some(Err(error))) => return Box::pin(self.broken(error)).await,
                 Woken::Frame(None) => return "the station closed the connection".into(),
@@ -232,7 +242,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         let at_once = poll_fn(|context| Poll::Ready(Pin::new(&mut sending).poll(context))).await;
         let sent = match at_once {
             Poll::Ready(sent) => Ok(sent),
-            Poll::Pending => Box::pin(timeout(SLOW_READER, sending)).await,
+            Poll::Pending => Box::pin(timeout(self.shared.config.write_timeout, sending)).await,
         };
         match sent {
             Ok(Ok(())) => Ok(()),
@@ -281,15 +291,58 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         None
     }
 
+    /// Looks whether the next frame is there before this one was answered.
+    async fn look_ahead(&mut self) -> Option<String> {
+        let borne = self.shared.config.flood_timeout;
+        let frame = match self.socket.next().now_or_never() {
+            None => {
+                self.flood.used_up(false, borne, self.heard);
+                return None;
+            }
+            Some(None) => return Some("the station closed the connection".into()),
+            Some(Some(Err(error))) => return Some(self.broken(error).await),
+            Some(Some(Ok(frame))) => frame,
+        };
+        let message = matches!(frame, WsMessage::Text(_) | WsMessage::Binary(_));
+        if let Some(why) = self.receive(frame) {
+            return Some(why);
+        }
+        let doing = self.flood.used_up(message, borne, self.heard);
+        let detail = match doing {
+            Doing::Waiting | Doing::FloodingOn => return None,
+            Doing::Flooding => "read slowly: it sends more than it may",
+            Doing::FloodingTooLong => "closed: it sent on and on",
+        };
+        let station = self.link.station().as_str();
+        self.shared.alerts.raise(AlertKind::MessageFlood, station, detail);
+        if doing == Doing::Flooding {
+            return None;
+        }
+        close(&mut self.socket, 1008, "more messages than allowed, without a pause").await;
+        Some("the station floods".into())
+    }
+
+    /// Whoever tries one token after the other is read slower with each.
+    fn token_refused(&mut self) {
+        let (station, now) = (self.link.station(), std::time::Instant::now());
+        self.shared.unknown_tokens.failed(station.clone(), now);
+        if let Some(wait) = self.shared.unknown_tokens.wait(station, now) {
+            let detail = "presents one token after the other that is not known: it is read slowly";
+            self.shared.alerts.raise(AlertKind::TokenGuessing, station.as_str(), detail);
+            self.pace.pause(wait, now.into());
+        }
+    }
+
     fn capture(&self, inbound: bool, text: &str, now: Timestamp) {
         let station = self.link.station();
         self.shared.capture.frame(station, self.generation, inbound, now, text);
     }
 
-    fn note(&self, note: &Note) {
+    fn note(&mut self, note: &Note) {
         let station = self.link.station();
         match note {
             Note::Heartbeat => {}
+            Note::TokenRefused => self.token_refused(),
             Note::Borne { action, violations, .. } => {
                 self.shared.metrics.violation(self.version);
                 tracing::debug!(%station, %action, ?violations, "deviation borne");

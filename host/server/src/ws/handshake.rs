@@ -2,6 +2,7 @@
 //! to 12). Must never tell an unknown identity from a wrong password, unless configured.
 
 use std::net::SocketAddr;
+use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -20,6 +21,9 @@ use tokio_tungstenite::tungstenite::http::{HeaderValue, StatusCode};
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 
 use super::Shared;
+use super::holders::{Hold, TooOften};
+use crate::alerts::AlertKind;
+use crate::failures::network;
 use crate::http::names::is_station;
 use crate::secrets::Digest;
 
@@ -36,6 +40,8 @@ pub(super) struct Opened<S> {
     pub(super) peer: SocketAddr,
     pub(super) security_profile: u8,
     pub(super) row: Option<row::Station>,
+    /// Of its identity, until the connection ends.
+    pub(super) hold: Hold,
 }
 
 /// What a request was let in as.
@@ -44,6 +50,7 @@ struct Admitted {
     dialect: Option<Dialect>,
     security_profile: u8,
     row: Option<row::Station>,
+    hold: Hold,
 }
 
 /// Why a request was not let in.
@@ -54,8 +61,10 @@ enum Refusal {
     Credentials,
     /// Unknown identity, where the operator wants that told.
     Unknown,
-    /// Failed too often.
-    LockedOut,
+    /// Failed too often: may try again after that.
+    LockedOut(Duration),
+    /// Was opened too often: has its next turn after that.
+    TooOften(Duration),
     /// The store is being opened.
     Unavailable,
 }
@@ -99,8 +108,8 @@ where
             return None;
         }
     };
-    let Admitted { station, dialect, security_profile, row } = admitted?;
-    Some(Opened { socket, station, dialect, peer, security_profile, row })
+    let Admitted { station, dialect, security_profile, row, hold } = admitted?;
+    Some(Opened { socket, station, dialect, peer, security_profile, row, hold })
 }
 
 /// Small buffers: they decide what an idle connection costs (FACTS.md, WebSocket).
@@ -121,51 +130,117 @@ fn admit(
     tls: bool,
 ) -> Result<Admitted, Refusal> {
     let station = identity(request.uri().path()).ok_or(Refusal::Path)?;
-    let (by_name, by_address) = (format!("name {station}"), format!("address {}", peer.ip()));
     let reader = (shared.rows)().ok_or(Refusal::Unavailable)?;
     let row = reader.get(&Key::station(&station)).map_err(|error| {
         tracing::error!(%error, "a station's row cannot be read");
         Refusal::Unavailable
     })?;
     let row = row.and_then(|row| row::Station::from_row(&row).ok()).filter(|row| !row.removed);
-    let registered = row.as_ref().and_then(|row| row.registered.as_ref());
-    let credentials = basic(request);
-    let open_address = shared.config.unauthenticated.iter().any(|cidr| cidr.contains(peer.ip()));
-    let kept = registered.and_then(|registered| registered.password_hash.as_deref());
-    let without = match registered {
-        Some(registered) => registered.unauthenticated || (open_address && kept.is_none()),
-        None => open_address,
-    };
-    let right = password_is_right(shared, &station, credentials.as_ref(), kept);
-    let let_in = right || (without && credentials.is_none());
-    if !let_in {
-        // The right password is never locked out, whoever else fails from its address or by its
-        // name.
-        let tried = [&by_address, &by_name];
-        if tried.into_iter().any(|who| shared.admission.is_locked_out(who)) {
-            return Err(Refusal::LockedOut);
-        }
-        shared.admission.failed(&by_name);
-        shared.admission.failed(&by_address);
-        tracing::warn!(%station, peer = %peer.ip(), "a station failed to authenticate");
-        let reveal = shared.config.reveal_unknown && registered.is_none();
-        return Err(if reveal { Refusal::Unknown } else { Refusal::Credentials });
-    }
-    let security_profile = match (right, tls) {
-        (false, _) => 0,
-        (true, false) => 1,
-        (true, true) => 2,
-    };
-    let live = row.as_ref().and_then(|row| row.connected.as_ref());
-    if live.is_some_and(|live| live.security_profile > security_profile) {
-        // A lesser authenticated newcomer never displaces a live connection (ATTACKS 3).
-        tracing::warn!(%station, peer = %peer.ip(), "a lesser connection was refused");
-        return Err(Refusal::Credentials);
-    }
+    let newcomer = Newcomer { shared, station: &station, peer, tls, row: row.as_ref() };
+    let security_profile = newcomer.authenticate(request)?;
+    newcomer.is_no_downgrade(security_profile)?;
+    let hold = newcomer.take_turn()?;
     if security_profile == 0 {
-        tracing::warn!(%station, peer = %peer.ip(), "a station connected without a password");
+        let detail = format!("connected from {} without a password", peer.ip());
+        shared.alerts.raise(AlertKind::WithoutPassword, station.as_str(), &detail);
     }
-    Ok(Admitted { station, dialect: common_version(request), security_profile, row })
+    Ok(Admitted { station, dialect: common_version(request), security_profile, row, hold })
+}
+
+/// Who wants to come in.
+struct Newcomer<'a> {
+    shared: &'a Shared,
+    station: &'a StationId,
+    peer: SocketAddr,
+    tls: bool,
+    row: Option<&'a row::Station>,
+}
+
+impl Newcomer<'_> {
+    /// Its security profile, once it has shown who it is.
+    fn authenticate(&self, request: &Request) -> Result<u8, Refusal> {
+        let registered = self.row.and_then(|row| row.registered.as_ref());
+        let kept = registered.and_then(|registered| registered.password_hash.as_deref());
+        let open = &self.shared.config.unauthenticated;
+        let open_address = open.iter().any(|cidr| cidr.contains(self.peer.ip()));
+        let without = match registered {
+            Some(registered) => registered.unauthenticated || (open_address && kept.is_none()),
+            None => open_address,
+        };
+        let credentials = basic(request);
+        if without && credentials.is_none() {
+            return Ok(0);
+        }
+        let (name, address, now) = (self.station.as_str(), self.peer.ip(), Instant::now());
+        let wait = self.shared.admission.wait(name, address, now);
+        // Whoever else fails by its name or from its address, the station itself gets in from
+        // where it always came from.
+        if let Some(wait) = wait.filter(|_| !self.is_usual_address()) {
+            return Err(self.locked_out(wait));
+        }
+        if password_is_right(self.shared, self.station, credentials.as_ref(), kept) {
+            return Ok(if self.tls { 2 } else { 1 });
+        }
+        if let Some(wait) = wait {
+            return Err(self.locked_out(wait));
+        }
+        self.shared.admission.failed(name, address, now);
+        // Names that nobody registered are no subjects: whoever fails could invent any number.
+        let (subject, detail) = match registered {
+            Some(_) => (name.to_owned(), format!("a log-in from {address} failed")),
+            None => (address.to_string(), format!("tried to log in as {name}")),
+        };
+        self.shared.alerts.raise(AlertKind::FailedLogin, &subject, &detail);
+        let reveal = self.shared.config.reveal_unknown && registered.is_none();
+        Err(if reveal { Refusal::Unknown } else { Refusal::Credentials })
+    }
+
+    fn is_usual_address(&self) -> bool {
+        let last = self.row.and_then(|row| row.last_remote.as_deref());
+        let last = last.and_then(|remote| remote.parse::<SocketAddr>().ok());
+        last.is_some_and(|last| network(last.ip()) == network(self.peer.ip()))
+    }
+
+    fn locked_out(&self, wait: Duration) -> Refusal {
+        let (address, name) = (self.peer.ip().to_string(), self.station);
+        let detail = format!("failed too often, and tried again as {name}");
+        self.shared.alerts.raise(AlertKind::LockedOut, &address, &detail);
+        Refusal::LockedOut(wait)
+    }
+
+    /// Whether the core would let it in with this profile. It decides again, since the row may be
+    /// behind; here it is refused before it can tell anything from the answer.
+    fn is_no_downgrade(&self, security_profile: u8) -> Result<(), Refusal> {
+        let least = self.row.map_or(0, |row| row.least_profile);
+        if security_profile >= least {
+            return Ok(());
+        }
+        let detail = format!(
+            "refused from {} with security profile {security_profile}: it had {least} before. If \
+             that is meant, reset it: POST /api/v1/stations/{}/reset-security-profile",
+            self.peer.ip(),
+            self.station
+        );
+        self.shared.alerts.raise(AlertKind::Downgrade, self.station.as_str(), &detail);
+        Err(Refusal::Credentials)
+    }
+
+    /// Two that push each other out have to wait (ATTACKS 6).
+    fn take_turn(&self) -> Result<Hold, Refusal> {
+        let opened = self.shared.holders.open(self.station, self.peer, Instant::now());
+        opened.map_err(|TooOften { wait, holder }| {
+            let peer = self.peer;
+            let (kind, detail) = match holder {
+                Some(holder) => {
+                    let detail = format!("{peer} and {holder} push each other out");
+                    (AlertKind::IdentityConflict, detail)
+                }
+                None => (AlertKind::Reconnects, format!("connects too often, last from {peer}")),
+            };
+            self.shared.alerts.raise(kind, self.station.as_str(), &detail);
+            Refusal::TooOften(wait)
+        })
+    }
 }
 
 /// Whether the password is the station's. Takes as long for a station that is not known.
@@ -247,7 +322,8 @@ impl Refusal {
             Self::Path => "bad_path",
             Self::Credentials => "unauthorized",
             Self::Unknown => "unknown",
-            Self::LockedOut => "locked_out",
+            Self::LockedOut(_) => "locked_out",
+            Self::TooOften(_) => "too_often",
             Self::Unavailable => "unavailable",
         }
     }
@@ -257,23 +333,23 @@ impl Refusal {
             Self::Path => (StatusCode::NOT_FOUND, "connect to /ocpp/{station}"),
             Self::Credentials => (StatusCode::UNAUTHORIZED, "the credentials are not right"),
             Self::Unknown => (StatusCode::NOT_FOUND, "no such station"),
-            Self::LockedOut => (StatusCode::TOO_MANY_REQUESTS, "failed too often: wait a minute"),
+            Self::LockedOut(_) => (StatusCode::TOO_MANY_REQUESTS, "failed too often: wait"),
+            Self::TooOften(_) => (StatusCode::TOO_MANY_REQUESTS, "connected too often: wait"),
             Self::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, "try again in a moment"),
         };
         let mut response = ErrorResponse::new(Some(text.to_owned()));
         *response.status_mut() = status;
         let headers = response.headers_mut();
-        match self {
-            Self::Credentials => {
-                headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"ocpp\""));
-            }
-            Self::LockedOut => {
-                headers.insert(RETRY_AFTER, HeaderValue::from_static("60"));
-            }
-            Self::Unavailable => {
-                headers.insert(RETRY_AFTER, HeaderValue::from_static("5"));
-            }
-            Self::Path | Self::Unknown => {}
+        let wait = match self {
+            Self::LockedOut(wait) | Self::TooOften(wait) => Some(wait.as_secs() + 1),
+            Self::Unavailable => Some(5),
+            Self::Path | Self::Credentials | Self::Unknown => None,
+        };
+        if let Some(wait) = wait {
+            headers.insert(RETRY_AFTER, HeaderValue::from(wait));
+        }
+        if matches!(self, Self::Credentials) {
+            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"ocpp\""));
         }
         response
     }

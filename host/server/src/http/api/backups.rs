@@ -44,6 +44,7 @@ pub async fn make(
         let folder = backup::make_folder(&data, &name).map_err(|error| failed(&error))?;
         let files = backup::files(&data, config.as_deref()).map_err(|error| failed(&error))?;
         let manifest = copy(&folder, &files).map_err(|error| failed(&error))?;
+        backup::keep_private(&folder).map_err(|error| failed(&error))?;
         let (facts, last_block) = (manifest.facts, manifest.last_block);
         Ok(Backup { folder: folder.display().to_string(), facts, last_block })
     });

@@ -1,6 +1,6 @@
 //! `events`: facts as they become durable, as server-sent events. A follower reads at its own
 //! pace; one that is too slow, or comes back too late, is told to read everything again. The core
-//! never waits for one.
+//! never waits for one. Alerts are told beside them, without an id: they are no facts.
 
 mod data;
 
@@ -15,9 +15,11 @@ use axum::response::sse::{Event, KeepAlive, Sse};
 use futures_util::Stream;
 use futures_util::stream::unfold;
 use serde::Deserialize;
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::{OwnedSemaphorePermit, broadcast};
 use utoipa::IntoParams;
 
+use super::alerts;
+use crate::alerts::Alert;
 use crate::http::App;
 use crate::http::body::Query;
 use crate::http::names;
@@ -45,6 +47,7 @@ pub struct EventQuery {
 struct Follower {
     app: Arc<App>,
     cursor: Cursor,
+    alerts: broadcast::Receiver<Alert>,
     query: EventQuery,
     ready: VecDeque<Event>,
     over: bool,
@@ -52,7 +55,8 @@ struct Follower {
 }
 
 /// Follows what happens. The first event is `open`; `missed` means: read everything again, then
-/// follow on. Resumes after `Last-Event-ID` as long as the node remembers it.
+/// follow on. Resumes after `Last-Event-ID` as long as the node remembers it. An `alert` that
+/// begins is told while one follows, and not again: read `alerts` for those before.
 #[utoipa::path(
     get, path = "/api/v1/events", tag = "events",
     params(
@@ -81,7 +85,8 @@ pub async fn follow(
     })?;
     let open = Event::default().event("open").id(cursor.to_string()).data("{}");
     let ready = VecDeque::from([open.retry(Duration::from_secs(2))]);
-    let follower = Follower { app, cursor, query, ready, over: false, _place: place };
+    let alerts = app.alerts().follow();
+    let follower = Follower { app, cursor, alerts, query, ready, over: false, _place: place };
     let events = unfold(follower, |mut follower| async move {
         let event = follower.next().await?;
         Some((Ok(event), follower))
@@ -101,6 +106,11 @@ impl Follower {
             let mut cursor = self.cursor;
             let followed = tokio::select! {
                 followed = self.app.node.live().follow(&mut cursor, AT_ONCE) => followed,
+                begun = self.alerts.recv() => {
+                    // One that was missed stands in the list.
+                    self.ready.extend(begun.ok().and_then(|alert| self.alert(alert)));
+                    continue;
+                }
                 () = self.app.ending() => return None,
             };
             match followed {
@@ -120,12 +130,20 @@ impl Follower {
 
     fn event(&self, cursor: Cursor, fact: &LiveFact) -> Option<Event> {
         let data = EventData::of(fact);
-        let wanted =
-            |asked: &Option<String>, is: &dyn Fn(&str) -> bool| asked.as_deref().is_none_or(is);
-        let fits =
-            wanted(&self.query.station, &|station| data.station_id.as_deref() == Some(station))
-                && wanted(&self.query.r#type, &|kind| data.r#type.starts_with(kind));
-        let text = serde_json::to_string(&data).ok().filter(|_| fits)?;
-        Some(Event::default().event(data.r#type).id(cursor.to_string()).data(text))
+        let text = serde_json::to_string(&data).ok()?;
+        let event = Event::default().event(data.r#type).id(cursor.to_string()).data(text);
+        self.wants(data.station_id.as_deref(), data.r#type).then_some(event)
+    }
+
+    fn alert(&self, alert: Alert) -> Option<Event> {
+        let fits = self.wants(Some(&alert.subject), "alert");
+        let text = serde_json::to_string(&alerts::Alert::from(alert)).ok().filter(|_| fits)?;
+        Some(Event::default().event("alert").data(text))
+    }
+
+    fn wants(&self, station: Option<&str>, kind: &str) -> bool {
+        let query = &self.query;
+        query.station.as_deref().is_none_or(|wanted| station == Some(wanted))
+            && query.r#type.as_deref().is_none_or(|wanted| kind.starts_with(wanted))
     }
 }

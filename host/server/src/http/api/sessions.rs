@@ -210,7 +210,7 @@ pub async fn reprice(
         }
         (Some(tariff), version) => Some(quote_of(&app, tariff, version).await?),
     };
-    let reason = reason(asked.reason)?;
+    let reason = names::reason(&asked.reason)?;
     let (station, transaction) = (session.station.clone(), session.transaction.clone());
     let request = Request::Reprice { station, transaction, quote, reason };
     done(&app, &session, actor, request).await
@@ -233,7 +233,7 @@ pub async fn resolve(
 ) -> Result<(StatusCode, axum::Json<SessionDone>), Problem> {
     let session = find(&app, &id).await?;
     let (station, transaction) = (session.station.clone(), session.transaction.clone());
-    let (accept, reason) = (asked.accept, reason(asked.reason)?);
+    let (accept, reason) = (asked.accept, names::reason(&asked.reason)?);
     let request = Request::Resolve { station, transaction, accept, reason };
     done(&app, &session, actor, request).await
 }
@@ -282,15 +282,6 @@ fn cdrs_of(reader: &dyn Reader, session: SessionId) -> Result<Vec<String>, Store
     let rows = reader.page(&range)?;
     let id = |key: &Key| key.path.split('\0').next_back().map(str::to_owned);
     Ok(rows.iter().filter_map(|(key, _)| id(key)).collect())
-}
-
-fn reason(text: String) -> Result<Box<str>, Problem> {
-    let text = text.trim();
-    if text.is_empty() || text.chars().count() > 500 || text.chars().any(char::is_control) {
-        let detail = "1 to 500 printable characters: it is kept with the bill";
-        return Err(Kind::InvalidBody.because(format!("/reason: {detail}")).at("/reason", detail));
-    }
-    Ok(text.into())
 }
 
 fn missing() -> Problem {

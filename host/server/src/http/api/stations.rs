@@ -48,6 +48,9 @@ pub struct Station {
     boot: Option<Boot>,
     /// Its connectors, as they last reported.
     connectors: Vec<Connector>,
+    /// The OCPP security profile that it has to connect with at least: the highest that it ever
+    /// did, until an operator resets it.
+    least_security_profile: u8,
     /// The newest version of the registration.
     version: u64,
 }
@@ -135,6 +138,14 @@ pub struct StationPut {
     strict: bool,
     /// A tariff of its own, else the default one.
     tariff_id: Option<String>,
+}
+
+/// Why a station may connect with a lower security profile.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ProfileReset {
+    /// 1 to 500 characters: kept with the change.
+    reason: String,
 }
 
 /// What was made of a station.
@@ -267,6 +278,31 @@ pub async fn delete(
     let id = names::station(&id)?;
     find(&app, &id).await?.ok_or_else(missing)?;
     let request = Request::RemoveStation(id.clone());
+    app.node.ask(subject_of(&id), actor, request, PATIENCE).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Lets a station connect with a lower security profile than it did: whatever it connects with
+/// next counts from then on. A downgrade that nobody asked for is refused and raises an alert.
+#[utoipa::path(
+    post, path = "/api/v1/stations/{station}/reset-security-profile", tag = "stations",
+    params(("station" = String, Path)), request_body = ProfileReset,
+    responses(
+        (status = 204),
+        (status = 404, body = ProblemDetails),
+        (status = 422, body = ProblemDetails),
+    ),
+)]
+pub async fn reset_security_profile(
+    State(app): State<Arc<App>>,
+    Path(id): Path<String>,
+    axum::Extension(Caller(actor)): axum::Extension<Caller>,
+    Json(reset): Json<ProfileReset>,
+) -> Result<StatusCode, Problem> {
+    let id = names::station(&id)?;
+    find(&app, &id).await?.ok_or_else(missing)?;
+    let reason = names::reason(&reset.reason)?;
+    let request = Request::ResetProfile { station: id.clone(), reason };
     app.node.ask(subject_of(&id), actor, request, PATIENCE).await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -405,6 +441,7 @@ impl From<row::Station> for Station {
             }),
             // In rows of their own.
             connectors: Vec::new(),
+            least_security_profile: row.least_profile,
             version,
         }
     }

@@ -27,6 +27,11 @@ impl Pace {
         self.full_at = self.full_at.max(now) + self.each;
     }
 
+    /// None may come for so long.
+    pub(super) fn pause(&mut self, span: Duration, now: Instant) {
+        self.full_at = self.full_at.max(now + self.room + span);
+    }
+
     /// Whether another one may come.
     pub(super) fn is_open(&self, now: Instant) -> bool {
         self.full_at.saturating_duration_since(now) <= self.room
@@ -65,5 +70,14 @@ mod tests {
         assert_eq!(at_once(&mut pace, later), 15);
         let much_later = start + Duration::from_secs(3_600);
         assert_eq!(at_once(&mut pace, much_later), 50);
+    }
+
+    #[tokio::test]
+    async fn a_pause_is_as_long_as_it_was_said_to_be() {
+        let start = Instant::now();
+        let mut pace = Pace::new(5, OVER, start);
+        pace.pause(Duration::from_secs(2), start);
+        assert_eq!(pace.opens_at(), start + Duration::from_secs(2));
+        assert_eq!(at_once(&mut pace, start + Duration::from_secs(2)), 1);
     }
 }
