@@ -14,13 +14,13 @@ use crate::support::station::Station;
 use crate::support::{TestHost, until};
 
 /// A charge that goes on while something else is thrown at the host.
-struct Witness {
+pub(crate) struct Witness {
     station: Station,
     transaction: i64,
 }
 
 impl Witness {
-    fn start(host: &TestHost) -> Self {
+    pub(crate) fn start(host: &TestHost) -> Self {
         host.prepare(&["WITNESS", "S1"]);
         let mut station = Station::connect(host.ocpp, "WITNESS", "ocpp1.6");
         station.boot();
@@ -29,7 +29,7 @@ impl Witness {
     }
 
     /// The charge ends and is billed, and the host is ready for more.
-    fn stays_well(mut self, host: &TestHost) {
+    pub(crate) fn stays_well(mut self, host: &TestHost) {
         self.station.call("Heartbeat", &json!({}));
         self.station.stop(self.transaction, 6000, 10);
         let cdr = until("the bill of the witness", || host.api.all("/api/v1/cdrs").pop());

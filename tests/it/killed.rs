@@ -1,19 +1,15 @@
 //! The real binary, killed while a station talks to it: what it acknowledged is there when it
 //! starts again, and every charge has one bill. Must never give it time to say good-bye.
 
-use std::net::{SocketAddr, TcpListener};
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use crate::support::host::{configuration, prepare};
+use crate::support::process::free;
 use crate::support::station::{Station, ago};
-use crate::support::{Api, until};
-
-/// The host's binary, as it is shipped: its main does nothing but call the library.
-const BUSBAR: &str = env!("CARGO_BIN_EXE_busbar-host");
+use crate::support::{Api, Process, until};
 
 const ROUNDS: usize = 4;
 /// More than a station can tell before it is interrupted.
@@ -134,52 +130,4 @@ fn one_bill(api: &Api, transaction: i64, readings: i64) {
         totals.filter(|total| total % 100_000 == 0 && *total < 100_000_000).count() as i64;
     assert!(metered >= readings, "{readings} readings were acknowledged, {metered} are billed");
     assert_eq!(api.get(&format!("/api/v1/cdrs/{id}/verify"))["verified"], true);
-}
-
-/// The host in a process of its own.
-struct Process {
-    child: Option<Child>,
-}
-
-impl Process {
-    fn start(config: &Path) -> Self {
-        let log = config.with_file_name("log");
-        let log = std::fs::OpenOptions::new().create(true).append(true).open(log).unwrap();
-        let mut command = Command::new(BUSBAR);
-        command.arg("serve").arg("--config").arg(config).current_dir(config.parent().unwrap());
-        command.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log);
-        Self { child: Some(command.spawn().unwrap()) }
-    }
-
-    /// Waits until it is ready.
-    fn api(&self, http: SocketAddr, token: &Path) -> Api {
-        until("the host", || {
-            let token = std::fs::read_to_string(token).ok()?.trim().to_owned();
-            let api = Api { address: http, token };
-            let ask = format!("GET /readyz HTTP/1.1\r\nHost: {http}\r\nConnection: close\r\n\r\n");
-            (api.try_raw(ask.as_bytes()).ok()?.status == 200).then_some(api)
-        })
-    }
-
-    fn kill_in(mut self, span: Duration) -> std::thread::JoinHandle<()> {
-        let mut child = self.child.take().unwrap();
-        std::thread::spawn(move || {
-            std::thread::park_timeout(span);
-            child.kill().unwrap();
-            child.wait().unwrap();
-        })
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        if let Some(child) = &mut self.child {
-            let _gone = child.kill();
-            let _waited = child.wait();
-        }
-    }
-}
-
-fn free() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
 }

@@ -1,10 +1,9 @@
 //! What an operator changes while cars charge: a price, and a plugin that turns out to be broken.
 //! Must never stop the host to change anything.
 
-mod guest;
-
 use serde_json::{Value, json};
 
+use crate::support::guest;
 use crate::support::host::put_tariff;
 use crate::support::station::{Station, ago, base64};
 use crate::support::{Api, TestHost, tariff_of, until, usual_tariff};

@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails there, with its place")]
 
+mod attacks;
 mod commands;
 mod edges;
 mod facts;

@@ -2,11 +2,15 @@
 //! tariff that everything is priced by. Must never reach into the host past its public doors.
 
 pub(crate) mod api;
+pub(crate) mod guest;
 pub(crate) mod host;
+pub(crate) mod numbered;
+pub(crate) mod process;
 pub(crate) mod station;
 
 pub(crate) use api::{Answer, Api};
 pub(crate) use host::TestHost;
+pub(crate) use process::Process;
 
 use serde_json::{Value, json};
 

@@ -59,7 +59,7 @@ fn frames_that_are_none_are_answered_and_the_connection_stays() {
 }
 
 #[test]
-fn frames_too_large_or_too_deep_are_answered_by_name() {
+fn attack_35_frames_too_large_or_too_deep_are_answered_by_name() {
     let host = TestHost::start("");
     let witness = Witness::start(&host);
     let mut station = Station::connect(host.ocpp, "S1", "ocpp1.6");

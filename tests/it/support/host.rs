@@ -2,6 +2,7 @@
 //! Must never share anything with another test's host.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use busbar::config::Config;
 use busbar::serve::Host;
@@ -20,13 +21,17 @@ pub(crate) struct TestHost {
     runtime: Runtime,
     pub(crate) ocpp: SocketAddr,
     pub(crate) api: Api,
-    _folder: TempDir,
+    folder: Option<TempDir>,
 }
 
 impl TestHost {
     /// Starts one that bills a second after the last message, with further configuration.
     pub(crate) fn start(more: &str) -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        Self::start_in(tempfile::tempdir().unwrap(), more)
+    }
+
+    /// As `start`, with what an earlier one left.
+    pub(crate) fn start_in(folder: TempDir, more: &str) -> Self {
         let text = configuration(&folder.path().join("data").display().to_string(), more);
         let config = Config::parse(None, &text, std::iter::empty::<(String, String)>())
             .unwrap_or_else(|problems| panic!("{problems:?}"));
@@ -34,7 +39,18 @@ impl TestHost {
         let host = runtime.block_on(Host::start(&config)).unwrap();
         let addresses = host.addresses().clone();
         let api = Api { address: addresses.http, token: host.admin_token().0.to_owned() };
-        Self { host: Some(host), runtime, ocpp: addresses.ocpp, api, _folder: folder }
+        Self { host: Some(host), runtime, ocpp: addresses.ocpp, api, folder: Some(folder) }
+    }
+
+    /// Its data folder.
+    pub(crate) fn data(&self) -> PathBuf {
+        self.folder.as_ref().unwrap().path().join("data")
+    }
+
+    /// Stops it, and leaves its folder, with `data` in it.
+    pub(crate) fn stop(mut self) -> TempDir {
+        self.end();
+        self.folder.take().unwrap()
     }
 
     /// The usual tariff, good tokens and a station, ready to charge.
@@ -59,7 +75,8 @@ impl Drop for TestHost {
 pub(crate) fn configuration(data: &str, more: &str) -> String {
     let sections = if more.contains("[billing]") { "" } else { "[billing]\nsettle = \"1s\"\n" };
     let ocpp = if more.contains("[ocpp]") { "" } else { "[ocpp]\nbind = \"127.0.0.1:0\"\n" };
-    format!("data = {data:?}\n[[http]]\nbind = \"127.0.0.1:0\"\n{ocpp}{sections}{more}")
+    let http = if more.contains("[[http]]") { "" } else { "[[http]]\nbind = \"127.0.0.1:0\"\n" };
+    format!("data = {data:?}\n{http}{ocpp}{sections}{more}")
 }
 
 /// The usual tariff, good tokens and stations, ready to charge.

@@ -2,13 +2,15 @@
 //! password, over a blocking socket. Must never know what the host should answer.
 
 use std::io::Read as _;
-use std::net::{SocketAddr, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use tokio::net::TcpSocket;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 use tokio_tungstenite::tungstenite::http::HeaderValue;
 use tokio_tungstenite::tungstenite::http::header::SEC_WEBSOCKET_PROTOCOL;
+use tokio_tungstenite::tungstenite::protocol::frame::Frame;
 use tokio_tungstenite::tungstenite::{Error, HandshakeError, Message, WebSocket, client};
 
 use super::host::PASSWORD;
@@ -32,6 +34,19 @@ impl Station {
         Self::try_connect(host, &format!("/ocpp/{identity}"), protocol, &headers).unwrap()
     }
 
+    /// Connects from 127.0.0.`source` with a password; the error is the status of the refusal.
+    pub(crate) fn connect_from(
+        source: u8,
+        host: SocketAddr,
+        identity: &str,
+        password: &str,
+    ) -> Result<Self, String> {
+        let credentials = basic(identity, password);
+        let headers = [("authorization", credentials.as_str())];
+        let stream = stream_from(source, None, host);
+        Self::try_connect_over(stream, host, &format!("/ocpp/{identity}"), "ocpp1.6", &headers)
+    }
+
     /// Connects as it is told; the error is the status of the refusal, or words.
     pub(crate) fn try_connect(
         host: SocketAddr,
@@ -39,8 +54,19 @@ impl Station {
         protocol: &str,
         headers: &[(&'static str, &str)],
     ) -> Result<Self, String> {
+        let stream = TcpStream::connect(host).map_err(|error| error.to_string())?;
+        Self::try_connect_over(stream, host, path, protocol, headers)
+    }
+
+    /// As `try_connect`, over a stream that is there.
+    pub(crate) fn try_connect_over(
+        stream: TcpStream,
+        host: SocketAddr,
+        path: &str,
+        protocol: &str,
+        headers: &[(&'static str, &str)],
+    ) -> Result<Self, String> {
         let words = |error: &dyn std::fmt::Display| error.to_string();
-        let stream = TcpStream::connect(host).map_err(|error| words(&error))?;
         stream.set_read_timeout(Some(PATIENCE)).map_err(|error| words(&error))?;
         stream.set_nodelay(true).map_err(|error| words(&error))?;
         let url = format!("ws://{host}{path}");
@@ -91,6 +117,11 @@ impl Station {
 
     pub(crate) fn send_binary(&mut self, bytes: Vec<u8>) -> Result<(), Error> {
         self.socket.send(Message::binary(bytes))
+    }
+
+    /// Sends a frame as it is: a piece of a message, or none.
+    pub(crate) fn send_frame(&mut self, frame: Frame) -> Result<(), Error> {
+        self.socket.send(Message::Frame(frame))
     }
 
     /// The next frame that the host sent.
@@ -154,6 +185,22 @@ impl Station {
         });
         self.call("StopTransaction", &stop);
     }
+}
+
+/// A stream from 127.0.0.`source`, which takes no more than `buffer` bytes unread.
+pub(crate) fn stream_from(source: u8, buffer: Option<u32>, host: SocketAddr) -> TcpStream {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build().unwrap();
+    let connecting = async {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind((Ipv4Addr::new(127, 0, 0, source), 0).into()).unwrap();
+        if let Some(bytes) = buffer {
+            socket.set_recv_buffer_size(bytes).unwrap();
+        }
+        socket.connect(host).await.unwrap().into_std().unwrap()
+    };
+    let stream = runtime.block_on(connecting);
+    stream.set_nonblocking(false).unwrap();
+    stream
 }
 
 /// The header of a password.
