@@ -8,6 +8,7 @@ pub mod context;
 pub mod fact;
 pub mod ids;
 pub mod input;
+pub mod load;
 pub mod network;
 pub mod pricing;
 pub mod row;

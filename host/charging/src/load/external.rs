@@ -1,0 +1,164 @@
+//! Owns limits that come from outside and change with time: a grid operator's, an energy
+//! manager's, a station's. Each has its own validity, its own fallback and its own time-out.
+//! Must never let a source that fell silent leave its circuit without its fallback.
+
+use std::sync::Arc;
+
+use super::circuit::{Circuit, ExternalSource};
+use super::rows::{CircuitLimit, Rows};
+use crate::units::{Current, Millis, Timestamp};
+
+/// A limit that holds for a while.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Window {
+    /// From then on.
+    pub from: Timestamp,
+    /// Until before then; `Timestamp::NEVER` has no end.
+    pub until: Timestamp,
+    /// What holds.
+    pub limit: CircuitLimit,
+}
+
+/// What one source has said about one circuit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExternalLimit {
+    /// The circuit.
+    pub circuit: Arc<str>,
+    /// Who says it.
+    pub source: Arc<str>,
+    /// What stands when it is silent.
+    pub fallback: CircuitLimit,
+    /// For how long it may be silent; `None` for ever.
+    pub timeout: Option<Millis>,
+    /// When it was last heard, a heartbeat or a limit; `None` before the first time.
+    pub heard: Option<Timestamp>,
+    /// What it has announced. Where two overlap, the lower one holds.
+    pub windows: Vec<Window>,
+}
+
+/// Why a window is not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WindowProblem {
+    /// It ends before it begins, or at once.
+    Empty,
+    /// It is over already.
+    Past,
+    /// A limit below zero.
+    Negative,
+    /// It limits neither current nor power.
+    Nothing,
+}
+
+impl std::fmt::Display for WindowProblem {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Empty => "the limit ends before it begins",
+            Self::Past => "the limit is over already: its end is in the past",
+            Self::Negative => "a limit cannot be below zero",
+            Self::Nothing => "the limit names neither a current nor a power",
+        })
+    }
+}
+
+impl ExternalLimit {
+    /// A source of a circuit that has not been heard yet.
+    pub fn new(circuit: &Circuit, source: &ExternalSource) -> Self {
+        Self {
+            circuit: (&*circuit.name).into(),
+            source: (&*source.source).into(),
+            fallback: CircuitLimit {
+                lines: source.fallback_current.map(|current| current.0),
+                power: source.fallback_power.map(|power| power.0),
+            },
+            timeout: source.timeout_seconds.map(|s| Millis::from_secs(i64::from(s))),
+            heard: None,
+            windows: Vec::new(),
+        }
+    }
+
+    /// Whether a window may be taken.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn check(window: &Window, now: Timestamp) -> Result<(), WindowProblem> {
+        let lines = window.limit.lines.iter().flatten().any(|line| *line < Current::ZERO);
+        let power = window.limit.power.is_some_and(|power| power.0 < 0);
+        match window {
+            _ if lines || power => Err(WindowProblem::Negative),
+            _ if window.limit == CircuitLimit::default() => Err(WindowProblem::Nothing),
+            _ if window.until <= window.from => Err(WindowProblem::Empty),
+            _ if window.until <= now => Err(WindowProblem::Past),
+            _ => Ok(()),
+        }
+    }
+
+    /// When the source counts as silent.
+    pub fn silent_from(&self) -> Timestamp {
+        match (self.timeout, self.heard) {
+            (None, _) => Timestamp::NEVER,
+            (Some(timeout), Some(heard)) => heard.plus(timeout),
+            (Some(_), None) => Timestamp(i64::MIN),
+        }
+    }
+
+    /// What holds at a time; nothing where neither a window nor a fallback does.
+    pub fn at(&self, time: Timestamp) -> CircuitLimit {
+        if time >= self.silent_from() {
+            return self.fallback;
+        }
+        let holds = |window: &&Window| window.from <= time && time < window.until;
+        self.windows
+            .iter()
+            .filter(holds)
+            .fold(CircuitLimit::default(), |limit, window| lower(limit, window.limit))
+    }
+
+    /// The next time after `time` at which what holds may change.
+    pub fn next_change(&self, time: Timestamp) -> Option<Timestamp> {
+        let silent = self.silent_from();
+        let ends = self.windows.iter().flat_map(|window| [window.from, window.until]);
+        let ends = ends.filter(|end| *end < silent).chain([silent]);
+        ends.filter(|end| *end > time && *end < Timestamp::NEVER).min()
+    }
+}
+
+/// The lower of two limits, line by line.
+fn lower(one: CircuitLimit, other: CircuitLimit) -> CircuitLimit {
+    let lines = match (one.lines, other.lines) {
+        (Some(one), Some(other)) => Some([0, 1, 2].map(|line: usize| one[line].min(other[line]))),
+        (one, other) => one.or(other),
+    };
+    let power = match (one.power, other.power) {
+        (Some(one), Some(other)) => Some(one.min(other)),
+        (one, other) => one.or(other),
+    };
+    CircuitLimit { lines, power }
+}
+
+/// The limit of every row at a time, in `limits`: the configured one or a lower one from outside.
+/// A row that nothing limits gets `Current(i64::MAX)`.
+pub fn limits_at(
+    rows: &Rows,
+    externals: &[ExternalLimit],
+    time: Timestamp,
+    limits: &mut Vec<Current>,
+) {
+    limits.clear();
+    limits.extend(rows.rows().iter().map(|row| row.limit.unwrap_or(Current(i64::MAX))));
+    for external in externals {
+        let held = external.at(time);
+        if held == CircuitLimit::default() {
+            continue;
+        }
+        for (row, limit) in rows.rows().iter().zip(limits.iter_mut()) {
+            if row.circuit == external.circuit
+                && let Some(outside) = row.limit_from(&held)
+            {
+                *limit = outside.min(*limit);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,326 @@
+//! Owns one tick of the filling: who may charge at all (the 6 A rule, with hysteresis and
+//! rotation), and how what there is is shared (progressive filling). A function of its arguments:
+//! `Filler` only keeps memory, so that a tick allocates nothing. What it hands out is in whole
+//! 100 mA, was checked against the integer rows, and never exceeds one. Must never believe that a
+//! limit is obeyed: exposure, leases and sending are the kernel's.
+
+mod admit;
+mod reason;
+mod settle;
+mod water;
+
+use super::legs::Legs;
+use super::rows::Rows;
+use crate::units::{Current, Energy, Millis, Timestamp};
+use water::{Curve, Water};
+
+pub use reason::{Explained, Reason};
+
+/// Limits have one decimal in OCPP: all are whole multiples of it.
+pub const STEP: Current = Current(100);
+
+/// How what there is is shared.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Policy {
+    /// Equal amperes by weight: where departures are not known, such as in public.
+    #[default]
+    Fair,
+    /// By the time that a car could still wait: where departures are known.
+    Laxity,
+}
+
+/// How the filling behaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// How what there is is shared.
+    pub policy: Policy,
+    /// A car that began to charge is not paused before so long.
+    pub guard: Millis,
+    /// A car that has waited so long has its turn, if it is as urgent as any.
+    pub turn: Millis,
+    /// A car that charges keeps charging while its share is so many thousandths of its minimum.
+    pub keep: u32,
+    /// A car that waits begins when its share is so many thousandths of its minimum.
+    pub begin: u32,
+    /// Laxity is levelled over such a time: the shorter, the more the most urgent car gets.
+    pub horizon: Millis,
+    /// A car that draws less than it may is offered so much more than it draws.
+    pub probe: Current,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            policy: Policy::Fair,
+            guard: Millis::from_secs(15 * 60),
+            turn: Millis::from_secs(30 * 60),
+            keep: 300,
+            begin: 800,
+            horizon: Millis::from_secs(15 * 60),
+            probe: Current(2_000),
+        }
+    }
+}
+
+/// Whether an EVSE takes part.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Demand {
+    /// No car, or one that wants nothing: it gets no share, and counts with nothing.
+    #[default]
+    None,
+    /// A car that wants to charge and an EVSE that can be told.
+    Wants,
+    /// It cannot be told: it counts with all that it may draw, and nothing is allotted to it.
+    Fixed(Current),
+}
+
+/// An EVSE as it stands at a tick, in the order of the rows' EVSEs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EvseState {
+    /// Whether it takes part.
+    pub demand: Demand,
+    /// The legs that its car uses, as measured.
+    pub legs: Legs,
+    /// The least that car and EVSE can do; below that is a pause.
+    pub min: Current,
+    /// The most that car, cable and EVSE can do.
+    pub max: Current,
+    /// Whether it is allowed to charge now, as the last tick left it.
+    pub on: bool,
+    /// Since when it is on, or has been waiting.
+    pub since: Timestamp,
+    /// What it draws on its busiest leg under its present limit, once that has settled.
+    pub drawn: Option<Current>,
+    /// Its present limit, to tell from `drawn` whether the car could take more.
+    pub limit: Current,
+    /// What it still wants, where that is known.
+    pub energy: Option<Energy>,
+    /// When it leaves, by the quantile that one wants to be safe with.
+    pub departure: Option<Timestamp>,
+    /// Its weight in a fair share; 100 is usual. Zero counts as one.
+    pub weight: u32,
+    /// Its priority class; 0 is served before 1.
+    pub class: u8,
+    /// The most that the plan lets it have now.
+    pub cap: Option<Current>,
+}
+
+impl Default for EvseState {
+    fn default() -> Self {
+        Self {
+            demand: Demand::None,
+            legs: Legs::UNKNOWN,
+            min: Current::ZERO,
+            max: Current::ZERO,
+            on: false,
+            since: Timestamp(0),
+            drawn: None,
+            limit: Current::ZERO,
+            energy: None,
+            departure: None,
+            weight: 100,
+            class: 0,
+            cap: None,
+        }
+    }
+}
+
+/// What an EVSE may draw on each leg, and why not more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Allocation {
+    /// The limit; zero is a pause.
+    pub limit: Current,
+    /// What holds it there.
+    pub reason: Reason,
+}
+
+/// What a tick came to.
+#[derive(Clone, Copy, Debug)]
+pub struct Filled<'a> {
+    /// By EVSE.
+    pub allocations: &'a [Allocation],
+    /// By row: what its members may draw together, rounded up.
+    pub loads: &'a [Current],
+}
+
+/// Memory for ticks. Holds nothing that a tick depends on.
+#[derive(Debug, Default)]
+pub struct Filler {
+    water: Water,
+    order: Vec<admit::Candidate>,
+    /// By row, in microamperes: what fixed EVSEs left, and what is used of it.
+    capacity: Vec<i64>,
+    used: Vec<i64>,
+    /// By EVSE: the bounds in mA, and whether it may charge.
+    bounds: Vec<Bounds>,
+    allocations: Vec<Allocation>,
+    loads: Vec<Current>,
+}
+
+/// What an EVSE may get if it may charge.
+#[derive(Clone, Copy, Debug, Default)]
+struct Bounds {
+    min: i64,
+    max: i64,
+    /// What holds it at `max`.
+    held: Held,
+    admitted: bool,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Held {
+    #[default]
+    Nothing,
+    Maximum,
+    Draw,
+    Plan,
+}
+
+/// One tick's arguments.
+#[derive(Clone, Copy)]
+struct Tick<'a> {
+    rows: &'a Rows,
+    settings: &'a Settings,
+    now: Timestamp,
+    states: &'a [EvseState],
+}
+
+impl Filler {
+    /// One tick. `headroom` is by row what there is for its members: limit less base load less
+    /// reserve; `states` is by EVSE. A missing headroom is none, a missing state is no demand.
+    pub fn tick(
+        &mut self,
+        rows: &Rows,
+        settings: &Settings,
+        now: Timestamp,
+        headroom: &[Current],
+        states: &[EvseState],
+    ) -> Filled<'_> {
+        let tick = Tick { rows, settings, now, states };
+        self.begin(&tick, headroom);
+        // By laxity a minimum may be too much for someone who can wait, even where it fits.
+        let all_fit = settings.policy == Policy::Fair && self.all_fit(&tick);
+        if !all_fit {
+            self.fill(&tick, |_| 0, |bounds| bounds.held != Held::Nothing);
+        }
+        self.order(&tick, all_fit);
+        self.admit(&tick);
+        self.fill(&tick, |bounds| bounds.min, |bounds| bounds.admitted);
+        if self.admit_waiting(&tick) {
+            self.fill(&tick, |bounds| bounds.min, |bounds| bounds.admitted);
+        }
+        self.settle(&tick);
+        Filled { allocations: &self.allocations, loads: &self.loads }
+    }
+
+    /// Takes the arguments over: what each EVSE could get, and what the rows have left for those
+    /// that can be told.
+    fn begin(&mut self, tick: &Tick<'_>, headroom: &[Current]) {
+        let (rows, evses) = (tick.rows.rows().len(), tick.rows.evses().len());
+        self.capacity.clear();
+        let micros =
+            |row: usize| headroom.get(row).map_or(0, |headroom| headroom.0.saturating_mul(1_000));
+        self.capacity.extend((0..rows).map(micros));
+        self.bounds.clear();
+        for evse in 0..evses {
+            let state = tick.states.get(evse).copied().unwrap_or_default();
+            if let Demand::Fixed(exposure) = state.demand {
+                for (row, coefficient) in tick.rows.of_evse(evse as u32, state.legs) {
+                    let part = super::rows::micros(exposure, coefficient);
+                    let left = &mut self.capacity[row as usize];
+                    *left = left.saturating_sub(part);
+                }
+            }
+            self.bounds.push(bounds(tick.settings, &state));
+        }
+    }
+
+    /// Shares the rows among the EVSEs that `takes_part` names, from `least` on.
+    fn fill(
+        &mut self,
+        tick: &Tick<'_>,
+        least: impl Fn(&Bounds) -> i64,
+        takes_part: impl Fn(&Bounds) -> bool,
+    ) {
+        self.water.begin(tick.rows, &self.capacity);
+        for (evse, bounds) in self.bounds.iter().enumerate() {
+            if takes_part(bounds) {
+                let (offset, slope) = tick.course(evse);
+                let (low, high) = (least(bounds) as f64, bounds.max as f64);
+                let curve = Curve { offset, slope, low, high };
+                self.water.add(tick.rows, evse as u32, tick.states[evse].legs, curve);
+            }
+        }
+        self.water.run(tick.rows, tick.states);
+    }
+}
+
+impl Tick<'_> {
+    /// How long a car could still wait before it must charge at its most, in hours; never below
+    /// zero. What is not known is taken as urgent.
+    fn laxity(&self, evse: usize) -> f64 {
+        /// Whoever could wait longer than that is as patient as anyone.
+        const MOST_HOURS: f64 = 1_000.0;
+        let state = &self.states[evse];
+        if self.settings.policy == Policy::Fair {
+            return 0.0;
+        }
+        let (Some(departure), Some(energy)) = (state.departure, state.energy) else { return 0.0 };
+        let legs = match state.legs.count() {
+            0 => u32::from(self.rows.evses()[evse].legs),
+            count => count,
+        };
+        let power = self.rows.evses()[evse].power(state.max, legs).0.max(1) as f64;
+        let need = energy.0 as f64 / 1e3 / power;
+        let left = departure.since(self.now).0 as f64 / 3.6e6;
+        (left - need).clamp(0.0, MOST_HOURS)
+    }
+
+    /// At which level a car begins to get something, and how fast it gets more.
+    fn course(&self, evse: usize) -> (f64, f64) {
+        /// A class begins where the one before it has all that it can take.
+        const CLASS: f64 = 1e4;
+        let state = &self.states[evse];
+        let class = f64::from(state.class) * CLASS;
+        match self.settings.policy {
+            // A level is amperes of a usual weight.
+            Policy::Fair => (class, f64::from(state.weight.max(1)) * 10.0),
+            // A level is the laxity in hours after the horizon.
+            Policy::Laxity => {
+                let horizon = self.settings.horizon.0.max(1) as f64 / 3.6e6;
+                (class + self.laxity(evse), state.max.0.max(1) as f64 / horizon)
+            }
+        }
+    }
+}
+
+/// What an EVSE could get: from its minimum to the least of what car, draw and plan allow.
+fn bounds(settings: &Settings, state: &EvseState) -> Bounds {
+    if state.demand != Demand::Wants || state.max < state.min || state.max.0 <= 0 {
+        return Bounds::default();
+    }
+    let min = ((state.min.0 + STEP.0 - 1) / STEP.0 * STEP.0).max(STEP.0);
+    let (mut max, mut held) = (state.max.0, Held::Maximum);
+    if let Some(drawn) = state.drawn.filter(|drawn| state.on && could_take_more(*drawn, state)) {
+        let offer = drawn.plus(settings.probe).0.max(drawn.0 + drawn.0 / 4).max(min);
+        if offer < max {
+            (max, held) = (offer, Held::Draw);
+        }
+    }
+    if let Some(cap) = state.cap.filter(|cap| cap.0 < max) {
+        (max, held) = (cap.0, Held::Plan);
+    }
+    let max = max - max.rem_euclid(STEP.0);
+    if max < min {
+        return Bounds { min, ..Bounds::default() };
+    }
+    Bounds { min, max, held, admitted: false }
+}
+
+/// A car draws clearly less than it may: it is full, cold, or limited by something of its own.
+fn could_take_more(drawn: Current, state: &EvseState) -> bool {
+    drawn.0 + 1_000 < state.limit.0
+}
+
+#[cfg(test)]
+mod tests;
