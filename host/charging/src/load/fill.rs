@@ -103,6 +103,8 @@ pub struct EvseState {
     pub class: u8,
     /// The most that the plan lets it have now.
     pub cap: Option<Current>,
+    /// What the plan wants it to have before others get more than that of theirs.
+    pub target: Option<Current>,
 }
 
 impl Default for EvseState {
@@ -121,6 +123,7 @@ impl Default for EvseState {
             weight: 100,
             class: 0,
             cap: None,
+            target: None,
         }
     }
 }
@@ -153,6 +156,8 @@ pub struct Filler {
     used: Vec<i64>,
     /// By EVSE: the bounds in mA, and whether it may charge.
     bounds: Vec<Bounds>,
+    /// By EVSE: what the targets came to.
+    reached: Vec<f64>,
     allocations: Vec<Allocation>,
     loads: Vec<Current>,
 }
@@ -201,16 +206,21 @@ impl Filler {
         // By laxity a minimum may be too much for someone who can wait, even where it fits.
         let all_fit = settings.policy == Policy::Fair && self.all_fit(&tick);
         if !all_fit {
-            self.fill(&tick, |_| 0, |bounds| bounds.held != Held::Nothing);
+            self.fill(&tick, Stage::Shares);
         }
         self.order(&tick, all_fit);
         self.admit(&tick);
-        self.fill(&tick, |bounds| bounds.min, |bounds| bounds.admitted);
+        self.share(&tick);
         if self.admit_waiting(&tick) {
-            self.fill(&tick, |bounds| bounds.min, |bounds| bounds.admitted);
+            self.share(&tick);
         }
         self.settle(&tick);
         Filled { allocations: &self.allocations, loads: &self.loads }
+    }
+
+    /// What the last tick gave an EVSE.
+    pub fn limit(&self, evse: u32) -> Current {
+        self.allocations.get(evse as usize).map_or(Current::ZERO, |given| given.limit)
     }
 
     /// Takes the arguments over: what each EVSE could get, and what the rows have left for those
@@ -235,24 +245,53 @@ impl Filler {
         }
     }
 
-    /// Shares the rows among the EVSEs that `takes_part` names, from `least` on.
-    fn fill(
-        &mut self,
-        tick: &Tick<'_>,
-        least: impl Fn(&Bounds) -> i64,
-        takes_part: impl Fn(&Bounds) -> bool,
-    ) {
+    /// Shares the rows among those who were admitted: first up to the targets of the plan, then
+    /// what is left by the policy.
+    fn share(&mut self, tick: &Tick<'_>) {
+        self.reached.clear();
+        if tick.states.iter().any(|state| state.target.is_some()) {
+            self.fill(tick, Stage::Targets);
+            let values = (0..self.bounds.len() as u32).map(|evse| self.water.value(evse));
+            self.reached.extend(values.map(Option::unwrap_or_default));
+        }
+        self.fill(tick, Stage::Rest);
+    }
+
+    fn fill(&mut self, tick: &Tick<'_>, stage: Stage) {
         self.water.begin(tick.rows, &self.capacity);
         for (evse, bounds) in self.bounds.iter().enumerate() {
-            if takes_part(bounds) {
-                let (offset, slope) = tick.course(evse);
-                let (low, high) = (least(bounds) as f64, bounds.max as f64);
-                let curve = Curve { offset, slope, low, high };
-                self.water.add(tick.rows, evse as u32, tick.states[evse].legs, curve);
+            let takes_part = match stage {
+                Stage::Shares => bounds.held != Held::Nothing,
+                Stage::Targets | Stage::Rest => bounds.admitted,
+            };
+            if !takes_part {
+                continue;
             }
+            let state = &tick.states[evse];
+            let (min, max) = (bounds.min as f64, bounds.max as f64);
+            let (low, high) = match (stage, state.target) {
+                (Stage::Shares, _) => (0.0, max),
+                (Stage::Targets, Some(target)) => (min, (target.0 as f64).clamp(min, max)),
+                (Stage::Targets, None) => (min, max),
+                (Stage::Rest, _) => (self.reached.get(evse).map_or(min, |got| got.max(min)), max),
+            };
+            let (offset, slope) = tick.course(evse);
+            let curve = Curve { offset, slope, low, high };
+            self.water.add(tick.rows, evse as u32, state.legs, curve);
         }
         self.water.run(tick.rows, tick.states);
     }
+}
+
+/// What a filling is for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    /// To learn what everyone's share would be without minima.
+    Shares,
+    /// To give what the plan wants.
+    Targets,
+    /// To share what is left.
+    Rest,
 }
 
 impl Tick<'_> {

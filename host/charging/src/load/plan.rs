@@ -1,4 +1,113 @@
-//! Owns what a plan may say and what it is made from. A plan only lowers or re-weights: whatever
-//! it says, the filling keeps every row. Must never be needed: without a plan the site charges.
+//! Owns what a plan is asked and what it may say. A plan only lowers or re-weights: whatever it
+//! says, the filling keeps every row. Must never be needed: without a plan the site charges.
 
 pub mod departure;
+pub mod greedy;
+
+use super::legs::Legs;
+use super::rows::Rows;
+use crate::units::{Current, Energy, Millis, Timestamp};
+
+/// What a planner is asked. Slots are equally long, and the first begins at `from`.
+#[derive(Clone, Copy, Debug)]
+pub struct Question<'a> {
+    /// When the first slot begins: now.
+    pub from: Timestamp,
+    /// How long a slot is.
+    pub slot: Millis,
+    /// The site.
+    pub rows: &'a Rows,
+    /// What each row has for its members, taken to stay as it is; by row.
+    pub headroom: &'a [Current],
+    /// Millionths of the currency for a kWh in each slot; it ends where prices are not known yet.
+    pub prices: &'a [i64],
+    /// The cars that want to charge.
+    pub cars: &'a [Car],
+}
+
+/// A car that wants to charge.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Car {
+    /// The EVSE's index.
+    pub evse: u32,
+    /// The legs that it uses.
+    pub legs: Legs,
+    /// The least that it can charge with.
+    pub min: Current,
+    /// The most that it can charge with.
+    pub max: Current,
+    /// What it still wants.
+    pub energy: Energy,
+    /// The chance, in thousandths, that it is still there at the end of each slot; it ends where
+    /// the chance is zero.
+    pub there: Vec<u32>,
+}
+
+impl Car {
+    /// How many slots, in thousandths, it must charge at its most to get all that it wants.
+    pub fn need(&self, question: &Question<'_>) -> i64 {
+        let Some(wiring) = question.rows.evses().get(self.evse as usize) else { return 0 };
+        let legs = match self.legs.count() {
+            0 => u32::from(wiring.legs),
+            count => count,
+        };
+        let watts = i128::from(wiring.power(self.max, legs).0.max(1));
+        // mWh per W are thousandths of hours.
+        let thousandths = i128::from(self.energy.0) * 3_600_000;
+        let slots = thousandths / (watts * i128::from(question.slot.0.max(1)));
+        i64::try_from(slots).unwrap_or(i64::MAX)
+    }
+
+    /// In how many slots from the first on it is there with a chance of at least `thousandths`.
+    pub fn slots_there(&self, thousandths: u32) -> usize {
+        self.there.iter().take_while(|there| **there >= thousandths).count()
+    }
+}
+
+/// What is planned for one EVSE.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Wish {
+    /// The EVSE's index.
+    pub evse: u32,
+    /// By slot, the most that it may have, to wait for something better; `None` does not lower it.
+    pub caps: Vec<Option<Current>>,
+    /// By slot, what it is to have before others get more than they are to have; what is left is
+    /// shared as ever. `None` leaves it to the policy.
+    pub targets: Vec<Option<Current>>,
+}
+
+/// What a planner answers.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Plan {
+    /// When its first slot begins.
+    pub from: Timestamp,
+    /// How long a slot is.
+    pub slot: Millis,
+    /// What it wishes; EVSEs that it does not name are left to the policy.
+    pub wishes: Vec<Wish>,
+}
+
+impl Plan {
+    /// The slot that a time is in; `None` before the first.
+    pub fn slot_at(&self, time: Timestamp) -> Option<usize> {
+        let since = time.since(self.from).0;
+        (since >= 0 && self.slot.0 > 0).then(|| (since / self.slot.0) as usize)
+    }
+}
+
+impl Wish {
+    /// Cap and target in a slot; beyond the last slot it wishes nothing.
+    pub fn at(&self, slot: usize) -> (Option<Current>, Option<Current>) {
+        let of = |list: &[Option<Current>]| list.get(slot).copied().flatten();
+        (of(&self.caps), of(&self.targets))
+    }
+}
+
+/// Makes plans. The native ones are pure; one may also be a plugin.
+pub trait Planner {
+    /// Answers, from nothing but the question.
+    fn plan(&mut self, question: &Question<'_>) -> Plan;
+}
+
+#[cfg(test)]
+mod tests;

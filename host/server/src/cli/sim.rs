@@ -1,6 +1,7 @@
 //! `busbar sim`: load on a host from simulated stations. Owns the flags; must never do the work,
 //! which is in `busbar_sim::load`.
 
+mod allocate;
 mod served;
 
 use std::io::Write;
@@ -19,6 +20,8 @@ pub(super) enum Sim {
     Load(Box<Load>),
     /// List the built-in scenarios
     Scenarios,
+    /// Share a site's capacity step by step, as a driver on standard input tells it
+    Allocate(allocate::Allocate),
     /// A process of `load`, told what to do on standard input
     #[command(hide = true)]
     Worker,
@@ -98,6 +101,7 @@ impl Sim {
         match self {
             Self::Load(load) => load.run(),
             Self::Scenarios => scenarios(),
+            Self::Allocate(allocate) => allocate.run(),
             Self::Worker => worker(),
         }
     }

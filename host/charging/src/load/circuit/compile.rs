@@ -196,7 +196,7 @@ fn add_rows(builder: &mut RowsBuilder, circuit: &Circuit, flow: &Flow, millivolt
         for (more, less) in Line::ALL.into_iter().flat_map(|a| Line::ALL.map(|b| (a, b))) {
             if more != less {
                 let row = row(RowKind::Imbalance(more, less), Some(limit));
-                // What is configured are the lines' most, which says nothing about their difference.
+                // What is configured are the lines' most: it says nothing of balance.
                 let row = Row { reserve: Current::ZERO, base_max: Current::ZERO, ..row };
                 builder.imbalance(row, &flow.lines[more as usize], &flow.lines[less as usize]);
             }

@@ -230,7 +230,7 @@ fn all_that_is_wrong_is_said_at_once() {
         "c: its parent \"nowhere\" is not there",
         "feeder B: current is not above zero or too small to be meant",
         "grid connection: power is not above zero or too small to be meant",
-        "CS-1/1: has two parents: it is listed under \"feeder B\" and under \"grid connection\"",
+        "CS-1/1: has two parents: it is listed under \"feeder B\" and under",
         "CS-1/2: an orphan: its circuit \"feeder C\" is not there",
         "CS-1/2: a fallback of 3 A: it is 0 A, or from its min of 6 A to its max of 16 A",
     ] {

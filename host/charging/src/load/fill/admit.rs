@@ -68,10 +68,11 @@ impl Filler {
             if bounds.held == Held::Nothing {
                 continue;
             }
-            let share = if all_fit { None } else { self.water.value(evse as u32) };
+            let target = tick.states[evse].target.map(|target| target.0 as f64);
+            let share = if all_fit { target } else { target.or(self.water.value(evse as u32)) };
             self.order.push(tick.candidate(evse, bounds, share));
         }
-        if !all_fit {
+        if !all_fit || tick.states.iter().any(|state| state.target.is_some()) {
             self.order.sort_unstable_by(Candidate::order);
         }
     }

@@ -160,6 +160,17 @@ impl Water {
         self.members.get(evse as usize)?.stopped
     }
 
+    #[cfg(test)]
+    pub(super) fn footprint(&self) -> [usize; 5] {
+        [
+            self.curves.capacity(),
+            self.members.capacity(),
+            self.rows.capacity(),
+            self.rising.capacity(),
+            self.heap.capacity(),
+        ]
+    }
+
     /// Lists the members of the rows that can fill, and the level at which each does.
     fn gather(&mut self, rows: &Rows, states: &[EvseState]) {
         self.rising.clear();

@@ -1,0 +1,100 @@
+//! Owns the plan that needs no solver: every car charges in the cheapest slots before it leaves,
+//! with a margin, wherever there is room for all to choose. Some microseconds for each car. Must
+//! never make a car wait for a price where its row is scarce.
+
+use super::{Car, Plan, Planner, Question, Wish};
+use crate::units::Current;
+
+/// Cheapest slots first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Greedy {
+    /// A car counts as there while the chance of it is at least so many thousandths.
+    pub there: u32,
+    /// So many thousandths of the time that is left are not planned with.
+    pub margin: u32,
+    /// A row is scarce when what its cars need before they leave is more than so many thousandths
+    /// of what it can give until then.
+    pub scarce: u32,
+}
+
+impl Default for Greedy {
+    fn default() -> Self {
+        Self { there: 500, margin: 300, scarce: 700 }
+    }
+}
+
+/// A car's time and need, in slots.
+#[derive(Clone, Copy)]
+struct Span {
+    until: usize,
+    /// Thousandths.
+    need: i64,
+}
+
+impl Planner for Greedy {
+    fn plan(&mut self, question: &Question<'_>) -> Plan {
+        let spans: Vec<_> = question.cars.iter().map(|car| self.span(question, car)).collect();
+        let scarce = self.scarce_rows(question, &spans);
+        let mut plan = Plan { from: question.from, slot: question.slot, wishes: Vec::new() };
+        let mut order = Vec::new();
+        for (car, span) in question.cars.iter().zip(&spans) {
+            let mut rows = question.rows.of_evse(car.evse, car.legs);
+            if !rows.any(|(row, a)| a > 0 && scarce[row as usize])
+                && let Some(caps) = cheapest(question, *span, &mut order)
+            {
+                plan.wishes.push(Wish { evse: car.evse, caps, targets: Vec::new() });
+            }
+        }
+        plan
+    }
+}
+
+impl Greedy {
+    fn span(&self, question: &Question<'_>, car: &Car) -> Span {
+        let there = car.slots_there(self.there) as i64;
+        let until = (there * (1_000 - i64::from(self.margin.min(1_000))) / 1_000) as usize;
+        Span { until, need: car.need(question) }
+    }
+
+    /// By row: whether it is too full to choose.
+    fn scarce_rows(&self, question: &Question<'_>, spans: &[Span]) -> Vec<bool> {
+        let mut by_end: Vec<usize> = (0..spans.len()).collect();
+        by_end.sort_by_key(|car| spans[*car].until);
+        let mut needed = vec![0_i64; question.rows.rows().len()];
+        let mut scarce = vec![false; needed.len()];
+        for index in by_end {
+            let (car, span) = (&question.cars[index], spans[index]);
+            for (row, a) in question.rows.of_evse(car.evse, car.legs) {
+                let row = row as usize;
+                // mA times thousandths of slots.
+                let part = i128::from(car.max.0) * i128::from(a) * i128::from(span.need) / 1_000;
+                needed[row] = needed[row].saturating_add(i64::try_from(part).unwrap_or(i64::MAX));
+                let headroom = question.headroom.get(row).map_or(0, |headroom| headroom.0.max(0));
+                let can = i128::from(headroom) * span.until as i128 * i128::from(self.scarce);
+                scarce[row] |= a > 0 && i128::from(needed[row]) > can;
+            }
+        }
+        scarce
+    }
+}
+
+/// Caps of zero but in the cheapest slots that are enough; `None` where there is no choice.
+fn cheapest(
+    question: &Question<'_>,
+    span: Span,
+    order: &mut Vec<usize>,
+) -> Option<Vec<Option<Current>>> {
+    let known = span.until.min(question.prices.len());
+    let slots = usize::try_from((span.need + 999) / 1_000).unwrap_or(usize::MAX);
+    if slots >= known {
+        return None;
+    }
+    order.clear();
+    order.extend(0..known);
+    order.sort_by_key(|slot| (question.prices[*slot], *slot));
+    let mut caps = vec![Some(Current::ZERO); known];
+    for slot in order.iter().take(slots) {
+        caps[*slot] = None;
+    }
+    Some(caps)
+}
