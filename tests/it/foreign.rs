@@ -58,6 +58,11 @@ fn a_wrong_password_is_told_to_foreign_clients_too() {
     }
 }
 
+/// The Python of the foreign clients, for others that run programs in it.
+pub(crate) fn python() -> Option<std::path::PathBuf> {
+    clients().map(|clients| clients.python().to_owned())
+}
+
 fn clients() -> Option<Clients> {
     let skip = std::env::var("BUSBAR_SKIP_FOREIGN").is_ok_and(|value| value == "1");
     if skip && std::env::var_os("CI").is_none() {

@@ -18,6 +18,7 @@ mod misbehaving;
 mod pitfalls;
 mod sandbox;
 mod scenarios;
+mod scores;
 mod simulation;
 mod store;
 mod support;

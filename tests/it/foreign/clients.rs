@@ -31,7 +31,12 @@ pub(super) struct Charging {
 const SKIP: &str = "or set BUSBAR_SKIP_FOREIGN=1 to leave these tests out";
 
 impl Clients {
-    /// Makes what is not there yet. Downloads about 3 MB, once.
+    /// Its interpreter, with all that `requirements.txt` names.
+    pub(super) fn python(&self) -> &Path {
+        &self.python
+    }
+
+    /// Makes what is not there yet. Downloads about 20 MB, once.
     pub(super) fn make() -> Self {
         let target = target();
         let (python, node) = (target.join("foreign"), target.join("foreign-node"));

@@ -19,6 +19,8 @@ pub struct Question<'a> {
     pub rows: &'a Rows,
     /// What each row has for its members, taken to stay as it is; by row.
     pub headroom: &'a [Current],
+    /// By row, whether it was found too full lately to make anyone wait for a price.
+    pub scarce: &'a [bool],
     /// Millionths of the currency for a kWh in each slot; it ends where prices are not known yet.
     pub prices: &'a [i64],
     /// The cars that want to charge.

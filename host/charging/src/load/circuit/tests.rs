@@ -159,7 +159,8 @@ fn a_delta_wye_transformer_mixes_phasors() {
     // a percent: a three-phase car 208/480, a car between two lines twice that over root three on
     // the line between its windings.
     let most = |evse, legs, line| {
-        let of_line = |row: u32| matches!(rows.rows()[row as usize].kind, RowKind::Direction(l, _) if l == line);
+        let kind = |row: u32| rows.rows()[row as usize].kind;
+        let of_line = |row| matches!(kind(row), RowKind::Direction(l, _) if l == line);
         rows.of_evse(evse, legs).filter(|(row, _)| of_line(*row)).map(|(_, a)| a).max()
     };
     assert_eq!(most(1, Legs::THREE, Line::L1), Some(434));

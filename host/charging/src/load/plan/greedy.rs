@@ -19,7 +19,7 @@ pub struct Greedy {
 
 impl Default for Greedy {
     fn default() -> Self {
-        Self { there: 500, margin: 300, scarce: 700 }
+        Self { there: 500, margin: 300, scarce: 1_000 }
     }
 }
 
@@ -62,6 +62,9 @@ impl Greedy {
         by_end.sort_by_key(|car| spans[*car].until);
         let mut needed = vec![0_i64; question.rows.rows().len()];
         let mut scarce = vec![false; needed.len()];
+        for (known, scarce) in question.scarce.iter().zip(&mut scarce) {
+            *scarce = *known;
+        }
         for index in by_end {
             let (car, span) = (&question.cars[index], spans[index]);
             for (row, a) in question.rows.of_evse(car.evse, car.legs) {

@@ -50,6 +50,7 @@ fn ask(prices: &[i64], headroom: i64) -> Plan {
         slot: Millis(HOUR),
         rows: &rows,
         headroom: &[Current(headroom)],
+        scarce: &[],
         prices,
         cars: &cars,
     })

@@ -1,7 +1,7 @@
 //! Owns what the door knows between two steps, and makes a tick of each: what a real controller
 //! would know, and nothing else. Must never exceed a row by what it was told.
 
-use busbar_charging::load::fill::{Demand, EvseState, Filler, Policy, Settings};
+use busbar_charging::load::fill::{Demand, EvseState, Filled, Filler, Policy, Reason, Settings};
 use busbar_charging::load::legs::{Legs, Line};
 use busbar_charging::load::plan::departure::Departures;
 use busbar_charging::load::plan::greedy::Greedy;
@@ -18,10 +18,15 @@ const TOLERANCE: Current = Current(100);
 /// Stated departures are taken to be off by so much until the site has shown otherwise.
 const DEPARTURES_OFF_BY: Millis = Millis::from_secs(60 * 60);
 /// One wants to be done before a car leaves in so many of a thousand cases.
-const DEPARTURE_QUANTILE: u32 = 300;
+const DEPARTURE_QUANTILE: u32 = 500;
 
+/// A car has hardly more time than it needs when it needs so many thousandths of it.
+const TIGHT: i64 = 700;
+/// A row that was scarce stays so: the same cars come back.
+const SCARCE_FOR: Millis = Millis::from_secs(12 * 60 * 60);
 /// A station that was never seen to obey a low limit may draw so much although it may draw less.
 const SURPRISE: Current = Current(10_000);
+const ROUNDS: u32 = 4;
 /// What a breaker holds for long above its limit, in thousandths; IEC 60898-1 says 130.
 const HOLDS: i64 = 30;
 
@@ -36,9 +41,12 @@ pub(super) struct Site {
     settings: Settings,
     filler: Filler,
     departures: Departures,
-    planner: Box<dyn Planner>,
+    /// What makes plans, where cars are to wait for prices.
+    planner: Option<Box<dyn Planner>>,
     evses: Vec<Known>,
     states: Vec<EvseState>,
+    /// By row, until when it counts as scarce.
+    scarce_until: Vec<Timestamp>,
 }
 
 /// What is remembered of an EVSE.
@@ -59,7 +67,7 @@ struct Known {
 }
 
 impl Site {
-    pub(super) fn new(hello: &Hello) -> Result<Self, String> {
+    pub(super) fn new(hello: &Hello, prices: bool) -> Result<Self, String> {
         if hello.period_s == 0 {
             return Err("period_s is 0".into());
         }
@@ -87,9 +95,10 @@ impl Site {
             settings: Settings { policy: Policy::Laxity, ..Settings::default() },
             filler: Filler::default(),
             departures: Departures::assumed(DEPARTURES_OFF_BY),
-            planner: Box::new(Greedy::default()),
+            planner: prices.then(|| Box::new(Greedy::default()) as Box<dyn Planner>),
             evses: vec![Known::default(); rows.evses().len()],
             states: Vec::new(),
+            scarce_until: vec![Timestamp(i64::MIN); rows.rows().len()],
             rows,
         })
     }
@@ -112,10 +121,17 @@ impl Site {
         let rows = self.rows.rows().iter().zip(&self.constraints);
         let mut headroom: Vec<_> =
             rows.map(|(row, constraint)| headroom(row, step, *constraint)).collect();
+        let mut kept = vec![Current::ZERO; headroom.len()];
         self.plan(now, step, &headroom);
-        self.filler.tick(&self.rows, &self.settings, now, &headroom, &self.states);
-        self.keep_for_surprises(&mut headroom, step);
+        // What is kept moves others below what they were seen to obey: a few rounds settle it.
+        for _ in 0..ROUNDS {
+            self.filler.tick(&self.rows, &self.settings, now, &headroom, &self.states);
+            if !self.keep_for_surprises(&mut headroom, &mut kept, step) {
+                break;
+            }
+        }
         let filled = self.filler.tick(&self.rows, &self.settings, now, &headroom, &self.states);
+        note_scarce(now, &self.rows, &self.states, &filled, &mut self.scarce_until);
         let mut amps = Amps::default();
         for seen in step.evses.iter().filter(|seen| seen.online && seen.session.is_some()) {
             let limit = filled.allocations[seen.i as usize].limit;
@@ -127,6 +143,9 @@ impl Site {
 
     /// Asks the planner, and takes over what it wishes for this step.
     fn plan(&mut self, now: Timestamp, step: &Step, headroom: &[Current]) {
+        if self.planner.is_none() {
+            return;
+        }
         let prices: Vec<_> = step.price.iter().map(|price| (price * 1e6).round() as i64).collect();
         let wants = |state: &EvseState| state.demand == Demand::Wants;
         let there = self.states.iter().enumerate().filter(|(_, state)| wants(state));
@@ -140,11 +159,14 @@ impl Site {
                 there: self.still_there(now, evse, prices.len()),
             })
             .collect();
-        let plan = self.planner.plan(&Question {
+        let scarce: Vec<_> = self.scarce_until.iter().map(|until| now < *until).collect();
+        let Some(planner) = &mut self.planner else { return };
+        let plan = planner.plan(&Question {
             from: now,
             slot: self.period,
             rows: &self.rows,
             headroom,
+            scarce: &scarce,
             prices: &prices,
             cars: &cars,
         });
@@ -164,9 +186,15 @@ impl Site {
     }
 
     /// Keeps so much free in each row that one station which turns out not to obey does no harm:
-    /// where one charges below what it was ever seen to obey.
-    fn keep_for_surprises(&self, headroom: &mut [Current], step: &Step) {
-        for (row, headroom) in headroom.iter_mut().enumerate() {
+    /// where one charges below what it was ever seen to obey. Whether more is kept than before.
+    fn keep_for_surprises(
+        &self,
+        headroom: &mut [Current],
+        kept: &mut [Current],
+        step: &Step,
+    ) -> bool {
+        let mut more = false;
+        for (row, (headroom, kept)) in headroom.iter_mut().zip(kept).enumerate() {
             let limit = down(step.limits[self.constraints[row]]);
             let legs = |evse: u32| self.states[evse as usize].legs;
             let members = self.rows.of_row(row as u32, legs);
@@ -180,9 +208,14 @@ impl Site {
                 surprise * i64::from(coefficient) / 1_000
             });
             let surprise = surprises.max().unwrap_or_default();
-            let kept = surprise - limit.0.max(0) * HOLDS / 1_000;
-            *headroom = headroom.minus(Current(kept.max(0)));
+            let keep = Current(surprise - limit.0.max(0) * HOLDS / 1_000);
+            if keep > *kept {
+                *headroom = headroom.minus(keep.minus(*kept));
+                *kept = keep;
+                more = true;
+            }
         }
+        more
     }
 
     fn time(&self, step: i64) -> Timestamp {
@@ -257,6 +290,27 @@ impl Site {
             energy: Some(remaining),
             departure: Some(self.departures.quantile(known.expected, now, DEPARTURE_QUANTILE)),
             ..EvseState::default()
+        }
+    }
+}
+
+/// A row is scarce for a while when it holds back a car that has hardly more time than it needs.
+fn note_scarce(
+    now: Timestamp,
+    rows: &Rows,
+    states: &[EvseState],
+    filled: &Filled<'_>,
+    scarce_until: &mut [Timestamp],
+) {
+    let allocations = filled.allocations.iter().zip(states).zip(rows.evses());
+    for ((allocation, state), wiring) in allocations {
+        let (Reason::Row(row) | Reason::Waiting(row)) = allocation.reason else { continue };
+        let (Some(energy), Some(departure)) = (state.energy, state.departure) else { continue };
+        let watts = wiring.power(state.max, state.legs.count()).0.max(1);
+        let need_ms = energy.0 * 3_600 / watts;
+        let left_ms = departure.since(now).0;
+        if need_ms * 1_000 > left_ms * TIGHT {
+            scarce_until[row as usize] = now.plus(SCARCE_FOR);
         }
     }
 }
