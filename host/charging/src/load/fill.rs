@@ -170,6 +170,8 @@ struct Bounds {
     /// What holds it at `max`.
     held: Held,
     admitted: bool,
+    /// The plan leaves it less than its minimum.
+    planned_out: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -351,9 +353,9 @@ fn bounds(settings: &Settings, state: &EvseState) -> Bounds {
     }
     let max = max - max.rem_euclid(STEP.0);
     if max < min {
-        return Bounds { min, ..Bounds::default() };
+        return Bounds { min, planned_out: held == Held::Plan, ..Bounds::default() };
     }
-    Bounds { min, max, held, admitted: false }
+    Bounds { min, max, held, ..Bounds::default() }
 }
 
 /// A car draws clearly less than it may: it is full, cold, or limited by something of its own.

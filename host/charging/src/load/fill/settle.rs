@@ -27,6 +27,7 @@ impl Filler {
             let reason = match (tick.states.get(evse).map(|state| state.demand), bounds.held) {
                 (Some(Demand::Fixed(_)), _) => Reason::NotCommandable,
                 (Some(Demand::None) | None, _) => Reason::NoDemand,
+                (_, Held::Nothing) if bounds.planned_out => Reason::Plan,
                 (_, Held::Nothing) => Reason::BelowMinimum,
                 _ if !bounds.admitted => Reason::Waiting(0),
                 (_, Held::Maximum) => stopped.unwrap_or(Reason::Maximum),

@@ -71,9 +71,22 @@ struct Filling {
     stopped: f64,
     /// What rising members would take at their most.
     most: f64,
+    /// The sum of the slopes of rising members: it fills no faster than that.
+    slopes: f64,
+    /// A level at which it would be full, but for `gap`: what members take less than there because
+    /// they were stopped since that level was found.
+    level: f64,
+    gap: f64,
     start: u32,
     end: u32,
     is_stale: bool,
+}
+
+impl Filling {
+    /// A level below which it is not full. A part is left off for what floating point loses.
+    fn not_before(&self) -> f64 {
+        self.level + 0.99 * self.gap / self.slopes
+    }
 }
 
 /// A row and the level at which it fills; the lowest comes first.
@@ -125,7 +138,9 @@ impl Water {
         let member = &mut self.members[evse as usize];
         *member = Member { is_rising: true, takes_part: true, value: curve.high, stopped: None };
         for (row, coefficient) in rows.of_evse(evse, legs) {
-            self.rows[row as usize].most += thousandths(coefficient) * curve.high;
+            let filling = &mut self.rows[row as usize];
+            filling.most += thousandths(coefficient) * curve.high;
+            filling.slopes += thousandths(coefficient) * curve.slope;
         }
         self.bottom = self.bottom.min(curve.start());
         self.top = self.top.max(curve.offset + curve.high / curve.slope);
@@ -137,10 +152,14 @@ impl Water {
         while let Some(full) = self.heap.pop() {
             let filling = self.rows[full.row as usize];
             if filling.is_stale {
-                if filling.stopped + filling.most > filling.capacity + FULL
-                    && let Some(level) = self.level(full.row, full.level)
-                {
-                    self.rows[full.row as usize].is_stale = false;
+                let level = filling.not_before();
+                if filling.stopped + filling.most <= filling.capacity + FULL {
+                    // All of its members can have their most.
+                } else if level > full.level && level < self.top {
+                    self.heap.push(Full { level, row: full.row });
+                } else if let Some(level) = self.level(full.row, full.level) {
+                    let filling = &mut self.rows[full.row as usize];
+                    (filling.level, filling.gap, filling.is_stale) = (level, 0.0, false);
                     self.heap.push(Full { level, row: full.row });
                 }
                 continue;
@@ -191,6 +210,7 @@ impl Water {
             self.rising.extend(there.map(|(evse, a)| (evse, thousandths(a))));
             filling.end = self.rising.len() as u32;
             if let Some(level) = self.level(row, self.bottom) {
+                self.rows[row as usize].level = level;
                 self.heap.push(Full { level, row });
             }
         }
@@ -276,6 +296,8 @@ impl Water {
                 let coefficient = thousandths(coefficient);
                 filling.stopped += coefficient * value;
                 filling.most -= coefficient * curve.high;
+                filling.slopes -= coefficient * curve.slope;
+                filling.gap += coefficient * (curve.at(filling.level) - value);
                 filling.is_stale = true;
             }
         }
