@@ -236,7 +236,7 @@ fn check_registers(registers: &[Register], policy: &Policy, findings: &mut Vec<F
 
 /// Whether the station's clock is far from ours, and how far.
 fn clock(transaction: &Transaction, policy: &Policy, behind: Option<Millis>) -> Option<Finding> {
-    let ahead = |record: &&crate::fact::transaction::ReportRecord| {
+    let ahead = |record: &&Box<crate::fact::transaction::ReportRecord>| {
         record.report.at.since(record.received) > policy.clock_tolerance
     };
     if let Some(record) = transaction.reports.values().find(ahead) {

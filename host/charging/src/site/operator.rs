@@ -126,7 +126,7 @@ impl Site {
     ) -> Option<(&Station, Transaction, bool)> {
         let station = self.station(station)?;
         if let Some(known) = station.transactions.get(transaction) {
-            return Some((station, known.clone(), false));
+            return Some((station, Transaction::clone(known), false));
         }
         let whole = recall(context, station, transaction)?;
         Some((station, whole, true))

@@ -83,7 +83,8 @@ impl Site {
         if let Some(whole) = &recalled {
             outcome.facts.push(reopened(now, station, whole));
         }
-        let transaction = station.transactions.get(&id).or(recalled.as_ref());
+        let transaction = station.transactions.get(&id).map(|known| &**known);
+        let transaction = transaction.or(recalled.as_ref());
         let authorization = self.answer_token(context, now, station, &id, &message);
         let repeated = known_start && transaction.is_none()
             || transaction.is_some_and(|t| t.reports.contains_key(&message.report.key()));
@@ -268,8 +269,8 @@ pub(crate) fn reopened(now: Timestamp, station: &Station, whole: &Transaction) -
 /// The visit of a transaction of the same token that has just ended on the same EVSE.
 fn earlier_visit(station: &Station, report: &Report) -> Option<VisitId> {
     let token = report.token.as_ref()?;
-    let same = |t: &&Transaction| t.glance.evse == report.evse && t.starter() == Some(token);
-    let ended_lately = |t: &&Transaction| {
+    let same = |t: &&Box<Transaction>| t.glance.evse == report.evse && t.starter() == Some(token);
+    let ended_lately = |t: &&Box<Transaction>| {
         t.ended().is_some_and(|end| {
             let gap = report.at.since(end.report.at);
             Millis::ZERO <= gap && gap <= VISIT_GAP

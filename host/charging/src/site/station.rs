@@ -36,7 +36,8 @@ pub(crate) struct Station {
     pub(crate) booted: Option<StationBooted>,
     /// By EVSE and connector: the status that is newest by the station's clock.
     pub(crate) connectors: BTreeMap<(u32, u32), StationStatus>,
-    pub(crate) transactions: BTreeMap<TransactionId, Transaction>,
+    /// Boxed: a node of the map has room for eleven, and most stations have one or two.
+    pub(crate) transactions: BTreeMap<TransactionId, Box<Transaction>>,
     /// Which transaction a 1.6 start's content made.
     pub(crate) starts: BTreeMap<String, TransactionId>,
     pub(crate) last_issued: i64,
@@ -118,6 +119,7 @@ impl Station {
             .filter(|t| t.glance.start.is_some_and(|start| start <= at))
             .filter(|t| t.ended().is_none_or(|end| at <= end.report.at))
             .max_by_key(|t| t.glance.start)
+            .map(|t| &**t)
     }
 
     /// Whether a transaction that was never ended is over all the same: another one started on
@@ -284,7 +286,7 @@ impl Station {
         if let Some(content) = start_content_of(&transaction) {
             self.starts.insert(content, transaction.id.clone());
         }
-        self.transactions.insert(transaction.id.clone(), transaction);
+        self.transactions.insert(transaction.id.clone(), Box::new(transaction));
     }
 
     fn reported(&mut self, reported: &TransactionReported) {
@@ -298,7 +300,7 @@ impl Station {
         }
         self.transactions
             .entry(reported.transaction.clone())
-            .or_insert_with(|| Transaction::new(reported))
+            .or_insert_with(|| Box::new(Transaction::new(reported)))
             .report(reported);
     }
 

@@ -20,7 +20,7 @@ pub(crate) struct Transaction {
     pub(crate) id: TransactionId,
     pub(crate) session: SessionId,
     pub(crate) visit: VisitId,
-    pub(crate) reports: BTreeMap<ReportKey, ReportRecord>,
+    pub(crate) reports: BTreeMap<ReportKey, Box<ReportRecord>>,
     pub(crate) readings: BTreeSet<Reading>,
     pub(crate) statuses: BTreeSet<(Timestamp, ConnectorStatus)>,
     pub(crate) orphan: bool,
@@ -177,12 +177,14 @@ impl Transaction {
 
     /// The message that started it, where it came.
     pub(crate) fn started(&self) -> Option<&ReportRecord> {
-        self.reports.values().find(|record| record.report.kind == ReportKind::Started)
+        self.reports.values().find(|r| r.report.kind == ReportKind::Started).map(|r| &**r)
     }
 
     /// The message that ended it, where it came: the earliest by the station's clock.
     pub(crate) fn ended(&self) -> Option<&ReportRecord> {
-        self.reports.values().find(|record| record.report.kind == ReportKind::Ended)
+        // Asked with every message: a running one is not searched.
+        let mut reports = self.reports.values().filter(|_| self.has_ended());
+        reports.find(|record| record.report.kind == ReportKind::Ended).map(|record| &**record)
     }
 
     /// All readings, of its messages and from elsewhere.
@@ -200,7 +202,7 @@ impl Transaction {
             authorization: reported.authorization.clone(),
         };
         self.glance.see_report(&record.report);
-        self.reports.entry(record.report.key()).or_insert(record);
+        self.reports.entry(record.report.key()).or_insert_with(|| Box::new(record));
         self.orphan |= reported.orphan;
         self.complete = reported.complete;
         let starts = reported.report.kind == ReportKind::Started;
@@ -253,7 +255,7 @@ impl Transaction {
             transaction: self.id.clone(),
             session: self.session,
             visit: self.visit,
-            reports: self.reports.values().cloned().collect(),
+            reports: self.reports.values().map(|record| ReportRecord::clone(record)).collect(),
             readings: self.readings.iter().cloned().collect(),
             statuses: self.statuses.iter().copied().collect(),
             orphan: self.orphan,
@@ -277,7 +279,7 @@ impl Transaction {
         let mut whole = Self::empty(id, record.session, record.visit);
         for entry in &record.reports {
             whole.glance.see_report(&entry.report);
-            whole.reports.insert(entry.report.key(), entry.clone());
+            whole.reports.insert(entry.report.key(), Box::new(entry.clone()));
         }
         record.readings.iter().for_each(|reading| whole.glance.see_reading(reading));
         whole.readings = record.readings.iter().cloned().collect();

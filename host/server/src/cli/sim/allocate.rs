@@ -16,7 +16,7 @@ use message::{Hello, Step};
 use site::Site;
 
 #[derive(Debug, Args)]
-pub(super) struct Allocate {
+pub(in crate::cli) struct Allocate {
     /// Read standard input and answer on standard output, line by line
     #[arg(long, required = true)]
     stdio: bool,

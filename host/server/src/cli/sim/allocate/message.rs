@@ -32,8 +32,6 @@ pub(super) struct Evse {
 pub(super) struct Constraint {
     pub(super) id: String,
     #[serde(default)]
-    pub(super) node: Option<String>,
-    #[serde(default)]
     pub(super) phase: Option<String>,
     /// EVSE, leg, coefficient.
     pub(super) terms: Vec<(u32, u8, f64)>,
@@ -62,7 +60,6 @@ pub(super) struct Seen {
 #[derive(Debug, Deserialize)]
 pub(super) struct Session {
     pub(super) id: String,
-    pub(super) arrival: u32,
     pub(super) est_departure: i64,
     pub(super) legs: usize,
     pub(super) min_a: f64,
