@@ -14,6 +14,8 @@ use knots::Knots;
 /// No session has more periods: a boundary every minute for more than two months.
 const MOST_PERIODS: usize = 100_000;
 const DAY_MS: i64 = 86_400_000;
+/// So much is told of a date that is none.
+const DATE_CHARS_SHOWN: usize = 20;
 
 /// Why a session could not be cut.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -119,7 +121,8 @@ pub fn check_boundaries(boundaries: &Boundaries) -> Result<(), CutError> {
     // A date begins at a local midnight, at which every session is cut.
     for (index, date) in boundaries.dates.iter().enumerate() {
         if !zone::is_date(date) {
-            let message = format!("{date:?} is not a date of the form YYYY-MM-DD");
+            let shown: String = date.chars().take(DATE_CHARS_SHOWN).collect();
+            let message = format!("{shown:?} is not a date of the form YYYY-MM-DD");
             return Err(CutError::Boundaries { at: format!("dates.{index}"), message });
         }
     }

@@ -324,3 +324,11 @@ fn times_beyond_the_calendar_are_refused() {
         assert!(message.contains("beyond the calendar"), "{message}");
     }
 }
+
+/// Found by fuzzing: a plugin's words went into the log at any length.
+#[test]
+fn a_date_that_is_none_is_told_in_few_words() {
+    let boundaries = Boundaries { dates: vec!["9".repeat(60_000)], ..Boundaries::default() };
+    let told = check_boundaries(&boundaries).unwrap_err().to_string();
+    assert!(told.contains("dates.0") && told.contains("9999") && told.len() < 200, "{told}");
+}
