@@ -1,0 +1,267 @@
+//! Owns the safety kernel of load control: what every EVSE may be drawing, and what may be sent so
+//! that no row can be exceeded, whatever arrives, is lost or comes late. `apply` is the only way
+//! that its state changes; `decide` says what to send now. Must never grant a limit whose arrival
+//! could exceed a row, nor believe one that no station has acknowledged.
+//!
+//! **Invariant.** In every row, the sum of what the EVSEs may be drawing, times their
+//! coefficients, is at most what there is for them: nothing is sent that would break it. Only
+//! limits that fall, base load that rises, and stations that draw more than they may can do so.
+
+pub mod capability;
+pub mod clock;
+pub mod decide;
+pub mod draw;
+pub mod event;
+pub mod ledger;
+pub mod meter;
+pub mod profile;
+mod shed;
+pub mod station;
+mod view;
+
+use std::collections::BTreeMap;
+
+use self::draw::Draw;
+use self::event::{Event, EvseChange, Granted, Purpose, Returned, StationChange, Wired};
+use self::ledger::{GrantId, Ledger};
+use self::station::{Line, Station};
+use super::rows::EvseId;
+use crate::ids::{StationId, TransactionId};
+use crate::units::{Current, Timestamp};
+
+/// The kernel's state. EVSEs are named by their index in the rows.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Kernel {
+    evses: Vec<Evse>,
+    index: BTreeMap<EvseId, u32>,
+    stations: Vec<Slot>,
+    station_index: BTreeMap<StationId, u32>,
+}
+
+/// What the kernel knows of an EVSE.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Evse {
+    id: EvseId,
+    station: u32,
+    maximum: Current,
+    fallback: Current,
+    ledger: Ledger,
+    draw: Draw,
+    transaction: Option<TransactionId>,
+    /// When its limit was last raised.
+    increased: Option<Timestamp>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Slot {
+    id: StationId,
+    station: Station,
+    evses: Vec<u32>,
+}
+
+impl Kernel {
+    /// The index of an EVSE.
+    pub fn evse(&self, id: &EvseId) -> Option<u32> {
+        self.index.get(id).copied()
+    }
+
+    /// What is known of a station.
+    pub fn station(&self, id: &StationId) -> Option<&Station> {
+        let index = self.station_index.get(id)?;
+        self.stations.get(*index as usize).map(|slot| &slot.station)
+    }
+
+    /// An EVSE's ledger.
+    pub fn ledger(&self, evse: u32) -> Option<&Ledger> {
+        self.evses.get(evse as usize).map(|evse| &evse.ledger)
+    }
+
+    /// An EVSE's measured draw.
+    pub fn draw(&self, evse: u32) -> Option<&Draw> {
+        self.evses.get(evse as usize).map(|evse| &evse.draw)
+    }
+
+    /// The most that an EVSE may be drawing on a phase now: by its limits, or as measured where it
+    /// draws more.
+    pub fn exposure(&self, evse: u32, now: Timestamp) -> Current {
+        let Some(evse) = self.evses.get(evse as usize) else { return Current::ZERO };
+        self.allowed(evse, now).max(evse.draw.counted(now, evse.maximum))
+    }
+
+    /// Whether an EVSE can be told a limit now. One that cannot is counted with its exposure, and
+    /// the others share what is left.
+    pub fn is_commandable(&self, evse: u32, now: Timestamp) -> bool {
+        self.evses.get(evse as usize).is_some_and(|evse| {
+            self.station_of(evse).is_commandable(now) && !evse.draw.is_disobedient()
+        })
+    }
+
+    /// What an EVSE is told now, as far as its station has acknowledged it.
+    pub fn acknowledged(&self, evse: u32, now: Timestamp) -> Current {
+        self.evses.get(evse as usize).map_or(Current::ZERO, |evse| self.commanded(evse, now))
+    }
+
+    /// What an EVSE counts with at least, whatever it is told: its fallback.
+    pub fn fallback(&self, evse: u32) -> Current {
+        self.evses.get(evse as usize).map_or(Current::ZERO, |evse| evse.ledger.fallback())
+    }
+
+    fn station_of(&self, evse: &Evse) -> &Station {
+        &self.stations[evse.station as usize].station
+    }
+
+    /// The most that its limits let an EVSE draw. A station that forgets its profiles at a reboot
+    /// may have had one while it is away.
+    fn allowed(&self, evse: &Evse, now: Timestamp) -> Current {
+        let station = self.station_of(evse);
+        let by_limits = evse.ledger.exposure(now, station.credit(now));
+        let forgets = !station.connected && !station.capability.persists;
+        if forgets { by_limits.max(evse.maximum) } else { by_limits }
+    }
+
+    /// The profile that governs an EVSE now.
+    fn governing(&self, evse: &Evse) -> Purpose {
+        let takes = self.station_of(evse).capability.takes_transaction_profile;
+        if evse.transaction.is_some() && takes { Purpose::Transaction } else { Purpose::Default }
+    }
+
+    fn commanded(&self, evse: &Evse, now: Timestamp) -> Current {
+        let told = |held: ledger::Held| if held.is_past(now) { held.after } else { held.limit };
+        let running = evse.ledger.held(self.governing(evse));
+        let base = evse.ledger.held(Purpose::Default);
+        running.or(base).map_or(Current::ZERO, told)
+    }
+}
+
+/// How the state changes.
+impl Kernel {
+    /// Takes an event over.
+    pub fn apply(&mut self, event: &Event) {
+        match event {
+            Event::Wired { evses, .. } => self.wire(evses),
+            Event::Capable { station, capability, .. } => {
+                let index = self.slot(station);
+                self.stations[index as usize].station.capability = *capability;
+            }
+            Event::Station { at, station, what } => self.station_changed(*at, station, *what),
+            Event::Evse { at, evse, what } => {
+                if let Some(index) = self.evse(evse) {
+                    self.evse_changed(*at, index as usize, what);
+                }
+            }
+            Event::Granted(granted) => self.granted(granted),
+            Event::Returned { at, evse, grant, how } => self.returned(*at, evse, *grant, *how),
+            Event::Restarted { .. } => {
+                self.stations.iter_mut().for_each(|slot| slot.station.disconnect());
+            }
+        }
+    }
+
+    fn slot(&mut self, id: &StationId) -> u32 {
+        if let Some(index) = self.station_index.get(id) {
+            return *index;
+        }
+        let index = self.stations.len() as u32;
+        let station = Station::default();
+        self.stations.push(Slot { id: id.clone(), station, evses: Vec::new() });
+        self.station_index.insert(id.clone(), index);
+        index
+    }
+
+    /// EVSEs that stay keep all that is known of them.
+    fn wire(&mut self, evses: &[Wired]) {
+        let known = std::mem::take(&mut self.evses);
+        let mut known: BTreeMap<_, _> =
+            known.into_iter().map(|evse| (evse.id.clone(), evse)).collect();
+        self.index.clear();
+        self.stations.iter_mut().for_each(|slot| slot.evses.clear());
+        for (index, wired) in (0..).zip(evses) {
+            let station = self.slot(&wired.id.station);
+            self.stations[station as usize].evses.push(index);
+            self.index.insert(wired.id.clone(), index);
+            let mut evse = known.remove(&wired.id).unwrap_or_else(|| Evse {
+                id: wired.id.clone(),
+                station,
+                maximum: wired.maximum,
+                fallback: wired.fallback,
+                ledger: Ledger::new(wired.maximum),
+                draw: Draw::default(),
+                transaction: None,
+                increased: None,
+            });
+            if evse.ledger.is_unlimited() {
+                evse.ledger.lost(wired.maximum);
+            }
+            (evse.maximum, evse.fallback) = (wired.maximum, wired.fallback);
+            self.evses.push(evse);
+        }
+    }
+
+    fn station_changed(&mut self, at: Timestamp, id: &StationId, what: StationChange) {
+        let index = self.slot(id);
+        let slot = &mut self.stations[index as usize];
+        slot.station.change(at, what);
+        if what == StationChange::Booted && !slot.station.capability.persists {
+            for evse in &slot.evses {
+                let evse = &mut self.evses[*evse as usize];
+                evse.ledger.lost(evse.maximum);
+            }
+        }
+    }
+
+    fn evse_changed(&mut self, at: Timestamp, index: usize, what: &EvseChange) {
+        let allowed = self.allowed(&self.evses[index], at);
+        let station = &mut self.stations[self.evses[index].station as usize].station;
+        let credit = station.credit(at);
+        let evse = &mut self.evses[index];
+        match what {
+            EvseChange::Started(transaction) => evse.transaction = Some(transaction.clone()),
+            EvseChange::Ended => {
+                evse.transaction = None;
+                evse.increased = None;
+                evse.ledger.transaction_ended(at, credit);
+            }
+            EvseChange::Measured(draw) => {
+                let disobeys = evse.draw.measured(at, *draw, allowed);
+                let ended = |purpose| {
+                    evse.ledger.held(purpose).is_some_and(|held| held.has_ended(at, credit))
+                };
+                if disobeys && (ended(Purpose::Default) || ended(Purpose::Transaction)) {
+                    // Its lease was over and it went on: it gets no credit for one any more.
+                    station.capability.keeps_durations = false;
+                }
+            }
+        }
+    }
+
+    fn granted(&mut self, granted: &Granted) {
+        let Some(index) = self.evse(&granted.evse) else { return };
+        let raised = granted.limit > self.acknowledged(index, granted.at);
+        let evse = &mut self.evses[index as usize];
+        if raised {
+            evse.increased = Some(granted.at);
+        }
+        evse.ledger.grant(granted);
+        let station = &mut self.stations[evse.station as usize].station;
+        station.wrote(granted.at);
+        station.line =
+            Line::Limit { evse: granted.evse.evse, grant: granted.grant, since: granted.at };
+    }
+
+    fn returned(&mut self, at: Timestamp, id: &EvseId, grant: GrantId, how: Returned) {
+        let Some(index) = self.evse(id) else { return };
+        let evse = &mut self.evses[index as usize];
+        let station = &mut self.stations[evse.station as usize].station;
+        evse.ledger.returned(at, grant, how, station.credit(at));
+        let is_open = |line| {
+            matches!(line, Line::Limit { evse, grant: open, .. }
+                if (evse, open) == (id.evse, grant))
+        };
+        if is_open(station.line) {
+            station.line = Line::Free;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,340 @@
+//! Owns what is sent now: which limit, to whom, in which order. Decreases leave at once; an
+//! increase leaves only when it fits beside all that may still be drawn. Must never send what
+//! could exceed a row, nor hold back a decrease or a renewal for a budget.
+
+mod next;
+
+use std::collections::BTreeMap;
+
+use self::next::{Next, next};
+use super::Kernel;
+use super::event::Granted;
+use super::ledger::Lease;
+use super::profile::{Profile, Target, can_lease};
+use super::shed;
+use super::station::{Line, UNANSWERED_AFTER};
+use super::view::View;
+use crate::ids::StationId;
+use crate::load::legs::Legs;
+use crate::load::rows::{EvseId, Rows};
+use crate::units::{Current, Millis, Timestamp};
+
+pub use self::next::Why;
+
+/// A limit holds so long by itself.
+pub const LEASE: Millis = Millis::from_secs(900);
+
+/// A limit that is known to fall is kept to so long before: long enough for a message to be lost
+/// once, to come late, and for the car to follow.
+pub const LEAD: Millis = Millis::from_secs(60);
+
+/// So many writes a day wear no flash out; beyond them increases are rarer, and people are told.
+pub const WRITES_A_DAY: u32 = 300;
+
+/// The site as it stands, by row and by EVSE in the order of the rows.
+#[derive(Clone, Copy, Debug)]
+pub struct Site<'a> {
+    /// How EVSEs and rows meet.
+    pub rows: &'a Rows,
+    /// The legs that each EVSE's car uses, as measured; unknown again when it leaves.
+    pub legs: &'a [Legs],
+    /// By row: what there is for its EVSEs now, limit less base load less reserve.
+    pub headroom: &'a [Current],
+    /// By row: the least of it within `LEAD` from now.
+    pub announced: &'a [Current],
+    /// By row: true where nothing may be increased, because a meter is silent.
+    pub bound: &'a [bool],
+}
+
+/// What is to be done now.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Decision {
+    /// Limits to send, the most urgent first: each is to be applied and journalled before it
+    /// leaves.
+    pub sends: Vec<Send>,
+    /// Stations whose open call is to be given up.
+    pub abandon: Vec<StationId>,
+    /// Rows in which more may be drawn than there is.
+    pub shortfalls: Vec<Shortfall>,
+    /// What people should know.
+    pub alarms: Vec<Alarm>,
+    /// Sends that the last check held back: each is a defect of ours.
+    pub withheld: u32,
+    /// When to ask again at the latest, if nothing happens.
+    pub again: Option<Timestamp>,
+}
+
+/// A limit to send.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Send {
+    /// To be applied and journalled first.
+    pub granted: Granted,
+    /// What is written.
+    pub profile: Profile,
+    /// Why.
+    pub why: Why,
+}
+
+/// A row in which more may be drawn than there is, as long as the decreases are not acknowledged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shortfall {
+    /// The row's index.
+    pub row: u32,
+    /// What may be drawn.
+    pub exposure: Current,
+    /// What there is.
+    pub headroom: Current,
+}
+
+/// What people should know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Alarm {
+    /// A station was written to as often as its budget of a day allows.
+    WriteBudget(StationId),
+    /// An EVSE draws more than it may, and is counted with its draw. Ask for its composite
+    /// schedule.
+    Disobedient(EvseId),
+}
+
+/// What one EVSE could be sent.
+struct Candidate {
+    evse: u32,
+    next: Next,
+    /// How much it helps the rows that are over, in microamperes.
+    help: i64,
+}
+
+impl Kernel {
+    /// What to send now. `wishes` is by EVSE what the filling gives it on each phase.
+    pub fn decide(&self, now: Timestamp, site: &Site<'_>, wishes: &[Current]) -> Decision {
+        let mut view = View::new(self, now, site);
+        let wishes: Vec<_> =
+            view.evses().map(|evse| self.wish(evse, wishes.get(evse as usize).copied())).collect();
+        let targets = shed::targets(&view, &wishes);
+        let mut decision = Decision {
+            shortfalls: shortfalls(&view),
+            alarms: self.disobedient(),
+            ..Decision::default()
+        };
+        let candidates = self.candidates(&view, &targets, &mut decision);
+        let before = view.exposure.clone();
+        let coming = coming(&view, &targets);
+        let mut chosen = Vec::new();
+        for candidate in candidates {
+            if let Some(next) = admit(&view, &candidate, &coming) {
+                view.raise(candidate.evse, next.counted);
+                chosen.push((candidate.evse, next));
+            }
+        }
+        for (evse, next) in checked(&view, &before, chosen, &mut decision.withheld) {
+            let send = self.send(now, site, evse, next);
+            let station = &send.granted.evse.station;
+            let writes = self.station(station).map_or(0, |station| station.writes(now));
+            if writes + 1 == WRITES_A_DAY {
+                decision.alarms.push(Alarm::WriteBudget(station.clone()));
+            }
+            decision.sends.push(send);
+        }
+        decision.again = self.again(now);
+        decision
+    }
+
+    /// A wish as it may be told. Without a transaction nothing below the fallback is told: it
+    /// would be a write for nothing.
+    fn wish(&self, evse: u32, wish: Option<Current>) -> Current {
+        let known = &self.evses[evse as usize];
+        let wish = wish.unwrap_or_default().min(known.maximum).max(Current::ZERO);
+        if known.transaction.is_none() { wish.max(known.fallback) } else { wish }
+    }
+
+    /// One for each station whose line is free: the most urgent. Gives up calls that keep a
+    /// decrease waiting.
+    fn candidates(
+        &self,
+        view: &View<'_>,
+        targets: &[Current],
+        decision: &mut Decision,
+    ) -> Vec<Candidate> {
+        let mut best: BTreeMap<u32, Candidate> = BTreeMap::new();
+        for evse in view.evses() {
+            let known = &self.evses[evse as usize];
+            let station = self.station_of(known);
+            if !station.connected {
+                continue;
+            }
+            let target = targets[evse as usize];
+            if !station.is_free() {
+                if self.must_give_up(view, evse, target) {
+                    decision.abandon.push(known.id.station.clone());
+                }
+                continue;
+            }
+            let Some(next) = next(self, view.now, known, target) else { continue };
+            let candidate = Candidate { evse, next, help: help(view, evse, target) };
+            let better = |other: &Candidate| candidate.urgency() < other.urgency();
+            if best.get(&known.station).is_none_or(better) {
+                best.insert(known.station, candidate);
+            }
+        }
+        decision.abandon.dedup();
+        let mut candidates: Vec<_> = best.into_values().collect();
+        candidates.sort_by_key(Candidate::urgency);
+        candidates
+    }
+
+    /// Its line is taken for too long: by our own limit, or by another's call while a decrease or
+    /// a renewal waits.
+    fn must_give_up(&self, view: &View<'_>, evse: u32, target: Current) -> bool {
+        let known = &self.evses[evse as usize];
+        match self.station_of(known).line {
+            Line::Free => false,
+            Line::Limit { since, .. } => view.now.since(since) >= UNANSWERED_AFTER,
+            Line::Taken { since } => {
+                let next = next(self, view.now, known, target);
+                let waits = next.is_some_and(|next| next.why <= Why::Renew);
+                waits && view.now.since(since) >= UNANSWERED_AFTER
+            }
+        }
+    }
+
+    fn disobedient(&self) -> Vec<Alarm> {
+        let disobedient = self.evses.iter().filter(|evse| evse.draw.is_disobedient());
+        disobedient.map(|evse| Alarm::Disobedient(evse.id.clone())).collect()
+    }
+
+    fn send(&self, now: Timestamp, site: &Site<'_>, evse: u32, next: Next) -> Send {
+        let known = &self.evses[evse as usize];
+        let station = self.station_of(known);
+        let may_lease =
+            next.leased && can_lease(&station.capability, next.purpose) && next.limit != next.after;
+        let lease = may_lease.then(|| station.clock.offset()).flatten();
+        let granted = Granted {
+            at: now,
+            evse: known.id.clone(),
+            grant: known.ledger.next_grant(),
+            purpose: next.purpose,
+            limit: next.limit,
+            counted: next.counted,
+            after: next.after,
+            lease: lease.map(|offset| Lease { end: now.plus(LEASE), offset }),
+        };
+        let wiring = &site.rows.evses()[evse as usize];
+        let legs = site.legs.get(evse as usize).copied().unwrap_or_default();
+        let target = Target {
+            capability: &station.capability,
+            transaction: known.transaction.as_ref(),
+            phases: wiring.legs,
+            used: legs.count() as u8,
+            millivolts: wiring.millivolts,
+        };
+        let profile = Profile::of(&granted, &target);
+        Send { granted, profile, why: next.why }
+    }
+
+    /// When something changes by itself: what falls has fallen, a call is open for too long, a
+    /// lease is half over.
+    fn again(&self, now: Timestamp) -> Option<Timestamp> {
+        let lines = self.stations.iter().filter_map(|slot| match slot.station.line {
+            Line::Free => None,
+            Line::Limit { since, .. } | Line::Taken { since } => Some(since.plus(UNANSWERED_AFTER)),
+        });
+        let evses = self.evses.iter().flat_map(|evse| {
+            let held = evse.ledger.held(self.governing(evse));
+            let renewal = held.filter(|held| held.limit != held.after).and_then(|held| held.lease);
+            let renewal = renewal.map(|lease| lease.end.plus(Millis(-LEASE.0 / 2)));
+            [evse.ledger.fallen(), renewal].into_iter().flatten()
+        });
+        lines.chain(evses).filter(|time| *time > now).min()
+    }
+}
+
+impl Candidate {
+    /// What goes first: what helps a row that is over most, then by kind, then who has least.
+    fn urgency(&self) -> (Why, i64, Current, u32) {
+        (self.next.why, -self.help, self.next.commanded, self.evse)
+    }
+}
+
+/// What is sent of a candidate: an increase only as far as it fits now. One that has to wait for
+/// others' decreases waits; one that nobody makes room for takes what is left.
+fn admit(view: &View<'_>, candidate: &Candidate, coming: &[bool]) -> Option<Next> {
+    let (evse, next) = (candidate.evse, candidate.next);
+    let fits = |next: &Next| view.fits(evse, next.counted);
+    if next.why != Why::Increase {
+        return Some(next).filter(fits);
+    }
+    let renewal = next.renewal().filter(fits);
+    let touches = |rows: &[bool]| {
+        let mut of_evse = view.rows_of(evse);
+        of_evse.any(|(row, part)| part > 0 && rows.get(row).copied().unwrap_or(false))
+    };
+    if touches(view.site.bound) {
+        return renewal;
+    }
+    let holds = |next: &Next| view.holds(evse, next.counted);
+    if holds(&next) {
+        return Some(next);
+    }
+    let part = (!touches(coming)).then(|| view.most(evse));
+    part.and_then(|most| next.lowered_to(most)).filter(holds).or(renewal)
+}
+
+/// By row: whether decreases are under way that will make room in it.
+fn coming(view: &View<'_>, targets: &[Current]) -> Vec<bool> {
+    let mut coming = vec![false; view.loads.len()];
+    for evse in view.evses() {
+        let settled = targets[evse as usize].max(view.kernel.fallback(evse));
+        if view.exposure[evse as usize] > settled && view.kernel.is_commandable(evse, view.now) {
+            view.rows_of(evse).filter(|(_, part)| *part > 0).for_each(|(row, _)| {
+                coming[row] = true;
+            });
+        }
+    }
+    coming
+}
+
+/// The invariant, before every send and in every build: all rows are added up again, and what
+/// raised one that is then over is not sent.
+fn checked(
+    view: &View<'_>,
+    before: &[Current],
+    mut chosen: Vec<(u32, Next)>,
+    withheld: &mut u32,
+) -> Vec<(u32, Next)> {
+    let exposure = |chosen: &[(u32, Next)]| {
+        let mut exposure = before.to_vec();
+        for (evse, next) in chosen {
+            let current = &mut exposure[*evse as usize];
+            *current = next.counted.max(*current);
+        }
+        exposure
+    };
+    let raised = exposure(&chosen);
+    let loads = view.sums(|evse| raised[evse as usize]);
+    let over: Vec<_> = (0..loads.len()).map(|row| loads[row] > view.room(row)).collect();
+    chosen.retain(|(evse, next)| {
+        let raises = next.counted > before[*evse as usize];
+        let breaks = raises && view.rows_of(*evse).any(|(row, part)| part > 0 && over[row]);
+        *withheld += u32::from(breaks);
+        !breaks
+    });
+    chosen
+}
+
+fn shortfalls(view: &View<'_>) -> Vec<Shortfall> {
+    let rows = 0..view.loads.len();
+    let over = rows.filter(|row| view.loads[*row] > view.room_now(*row));
+    let shortfall = |row: usize| Shortfall {
+        row: row as u32,
+        exposure: Current(view.loads[row].div_euclid(1_000) + 1),
+        headroom: view.site.headroom.get(row).copied().unwrap_or_default(),
+    };
+    over.map(shortfall).collect()
+}
+
+/// How much a decrease to its target takes from rows that are over, in microamperes.
+fn help(view: &View<'_>, evse: u32, target: Current) -> i64 {
+    let fall = view.exposure[evse as usize].minus(target).0.max(0);
+    let over = view.rows_of(evse).filter(|(row, _)| view.loads[*row] > view.room_now(*row));
+    over.map(|(_, part)| fall.saturating_mul(part)).sum()
+}

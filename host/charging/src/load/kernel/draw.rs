@@ -1,0 +1,95 @@
+//! Owns what an EVSE is measured to draw, and whether it keeps to its limits. Must never let a low
+//! reading lower what it may draw: only an acknowledgement does.
+
+use crate::units::{Current, Millis, Timestamp};
+
+/// A draw so far above what is allowed is no error of the meter.
+const TOLERANCE: Current = Current(1_000);
+
+/// Above its limit for so long, a station does not obey.
+const PATIENCE: Millis = Millis::from_secs(10);
+
+/// A station that did not obey must do so for this long before it is believed again.
+const PROBATION: Millis = Millis::from_secs(60);
+
+/// A reading is old after three periods, and no older than this.
+const SILENT: Millis = Millis::from_secs(60);
+
+/// What an EVSE is measured to draw.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Draw {
+    /// The last reading of its busiest phase.
+    last: Option<(Timestamp, Current)>,
+    /// Since when it draws more than it may.
+    over: Option<Timestamp>,
+    /// Since when it obeys again.
+    obeys: Option<Timestamp>,
+    disobedient: bool,
+    /// The most that it drew beyond what it may, until it obeys again.
+    peak: Current,
+}
+
+impl Draw {
+    /// The last reading and its time.
+    pub fn last(&self) -> Option<(Timestamp, Current)> {
+        self.last
+    }
+
+    /// What it draws, where it is known to: a reading that is not older than a minute.
+    pub fn fresh(&self, now: Timestamp) -> Option<Current> {
+        self.last.filter(|(at, _)| now.since(*at) <= SILENT).map(|(_, draw)| draw)
+    }
+
+    /// Whether it does not keep to its limits.
+    pub fn is_disobedient(&self) -> bool {
+        self.disobedient
+    }
+
+    /// What it must be counted with because it draws more than it may: its draw; once it does not
+    /// obey, the most that it drew, with a margin, whatever it draws now; and all it can when it
+    /// is not measured any more.
+    pub fn counted(&self, now: Timestamp, maximum: Current) -> Current {
+        let Some((_, draw)) = self.last.filter(|_| self.over.is_some() || self.disobedient) else {
+            return Current::ZERO;
+        };
+        if !self.disobedient {
+            return draw;
+        }
+        match self.fresh(now) {
+            Some(draw) => {
+                let peak = self.peak.max(draw);
+                Current(peak.0 + peak.0 / 10 + TOLERANCE.0).min(maximum).max(peak)
+            }
+            None => maximum.max(draw),
+        }
+    }
+
+    /// It was measured while it was allowed so much. True when it has just turned out that it
+    /// does not obey.
+    pub(super) fn measured(&mut self, at: Timestamp, draw: Current, allowed: Current) -> bool {
+        if self.last.is_some_and(|(last, _)| at < last) {
+            return false;
+        }
+        self.last = Some((at, draw.max(Current::ZERO)));
+        if draw > allowed.plus(TOLERANCE) {
+            self.obeys = None;
+            self.peak = self.peak.max(draw);
+            let since = *self.over.get_or_insert(at);
+            let found = !self.disobedient && at.since(since) > PATIENCE;
+            self.disobedient |= found;
+            return found;
+        }
+        self.over = None;
+        if draw <= TOLERANCE {
+            // Without a car that charges it neither obeys nor does it not.
+            self.obeys = None;
+            return false;
+        }
+        let since = *self.obeys.get_or_insert(at);
+        if at.since(since) >= PROBATION {
+            self.disobedient = false;
+            self.peak = Current::ZERO;
+        }
+        false
+    }
+}

@@ -1,0 +1,120 @@
+//! Owns what is not managed and only measured: the base load behind a meter, and what it is taken
+//! for when the meter jumps or falls silent. Must never take silence for little.
+
+use crate::units::{Current, Millis, Timestamp};
+
+/// A silent meter is taken at its upper quantile after so many of its periods.
+const PERIODS: i64 = 3;
+
+/// After so long nothing is increased beside it any more.
+const BOUND_AFTER: Millis = Millis::from_secs(60);
+
+/// After so long it is taken for all that it can be.
+const LOST_AFTER: Millis = Millis::from_secs(300);
+
+/// So much history makes the quantile, in so many slots of which each keeps its largest value.
+const SLOT: Millis = Millis::from_secs(60);
+const SLOTS: usize = 60;
+
+/// A reading so many times above all that there can be is none.
+const ABSURD: i64 = 4;
+
+/// A meter of what is not managed, on one row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Meter {
+    /// All that it can be, as configured.
+    maximum: Current,
+    period: Millis,
+    last: Option<(Timestamp, Current)>,
+    /// The largest value of each of the last minutes, the newest last.
+    slots: Vec<(i64, Current)>,
+    refused: u32,
+}
+
+/// What a meter is taken for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Background {
+    /// The load.
+    pub load: Current,
+    /// How well it is known.
+    pub standing: Standing,
+}
+
+/// How well a meter is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Standing {
+    /// It was just heard.
+    Fresh,
+    /// It was silent for three periods: the upper quantile of the last hour stands for it.
+    Quantile,
+    /// It was silent for a minute: nothing is increased in its rows.
+    Bound,
+    /// It was silent for five minutes: it is taken for all that it can be, and others are shed.
+    Lost,
+}
+
+impl Standing {
+    /// Whether nothing may be increased beside it.
+    pub fn is_bound(self) -> bool {
+        self >= Self::Bound
+    }
+}
+
+impl Meter {
+    /// A meter that was not heard yet.
+    pub fn new(maximum: Current, period: Millis) -> Self {
+        let period = Millis(period.0.max(1));
+        Self { maximum, period, last: None, slots: Vec::new(), refused: 0 }
+    }
+
+    /// What the load is taken for now. What exports counts as nothing: it can end at any time.
+    pub fn background(&self, now: Timestamp) -> Background {
+        let Some((at, value)) = self.last else {
+            return Background { load: self.maximum, standing: Standing::Lost };
+        };
+        let silent = now.since(at);
+        let standing = match silent {
+            silent if silent >= LOST_AFTER => Standing::Lost,
+            silent if silent >= BOUND_AFTER => Standing::Bound,
+            silent if silent.0 > self.period.0 * PERIODS => Standing::Quantile,
+            _ => Standing::Fresh,
+        };
+        let load = match standing {
+            Standing::Fresh => value,
+            Standing::Quantile | Standing::Bound => self.quantile().max(value),
+            Standing::Lost => self.maximum.max(value),
+        };
+        Background { load: load.max(Current::ZERO), standing }
+    }
+
+    /// The upper quantile of the last hour: nineteen of twenty minutes stayed below it.
+    pub fn quantile(&self) -> Current {
+        let mut values: Vec<_> = self.slots.iter().map(|(_, value)| *value).collect();
+        values.sort_unstable();
+        let index = values.len() * 19 / 20;
+        values.get(index.min(values.len().saturating_sub(1))).copied().unwrap_or(self.maximum)
+    }
+
+    /// How many readings were refused as absurd.
+    pub fn refused(&self) -> u32 {
+        self.refused
+    }
+
+    /// A reading. One that cannot be (older than the last, or far above all that there can be) is
+    /// refused, and the meter counts as silent.
+    pub fn measured(&mut self, at: Timestamp, value: Current) {
+        let limit = self.maximum.0.max(1).saturating_mul(ABSURD);
+        let old = self.last.is_some_and(|(last, _)| at < last);
+        if old || value.0 > limit || value.0 < -limit {
+            self.refused = self.refused.saturating_add(1);
+            return;
+        }
+        self.last = Some((at, value));
+        let slot = at.0.div_euclid(SLOT.0);
+        match self.slots.last_mut() {
+            Some((newest, largest)) if *newest == slot => *largest = value.max(*largest),
+            _ => self.slots.push((slot, value)),
+        }
+        self.slots.retain(|(kept, _)| slot - kept < SLOTS as i64);
+    }
+}

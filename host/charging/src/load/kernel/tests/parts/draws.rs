@@ -1,0 +1,85 @@
+//! Owns what is measured: of EVSEs that do not obey, and of meters that fall silent.
+
+use crate::load::kernel::draw::Draw;
+use crate::load::kernel::meter::{Background, Meter, Standing};
+use crate::load::kernel::tests::START;
+use crate::units::{Current, Millis, Timestamp};
+
+const MAXIMUM: Current = Current(32_000);
+
+fn at(seconds: i64) -> Timestamp {
+    START.plus(Millis::from_secs(seconds))
+}
+
+fn amps(amps: i64) -> Current {
+    Current(amps * 1_000)
+}
+
+#[test]
+fn a_draw_above_the_limit_counts_at_once_and_with_a_margin_after_ten_seconds() {
+    let mut draw = Draw::default();
+    assert!(!draw.measured(at(0), amps(20), amps(10)));
+    assert_eq!(draw.counted(at(0), MAXIMUM), amps(20));
+    assert!(!draw.measured(at(10), amps(20), amps(10)));
+    assert!(draw.measured(at(11), amps(20), amps(10)), "it does not obey");
+    assert!(draw.is_disobedient());
+    assert_eq!(draw.counted(at(11), MAXIMUM), amps(23));
+}
+
+#[test]
+fn who_obeys_again_is_believed_after_a_minute() {
+    let mut draw = Draw::default();
+    draw.measured(at(0), amps(20), amps(10));
+    draw.measured(at(11), amps(20), amps(10));
+    draw.measured(at(20), amps(9), amps(10));
+    draw.measured(at(79), amps(9), amps(10));
+    assert!(draw.is_disobedient());
+    draw.measured(at(80), amps(9), amps(10));
+    assert_eq!(draw.counted(at(80), MAXIMUM), Current::ZERO);
+}
+
+#[test]
+fn who_does_not_obey_and_is_not_measured_counts_with_all_it_can() {
+    let mut draw = Draw::default();
+    draw.measured(at(0), amps(20), amps(10));
+    draw.measured(at(11), amps(20), amps(10));
+    assert_eq!(draw.counted(at(72), MAXIMUM), MAXIMUM);
+}
+
+#[test]
+fn an_error_of_the_meter_is_no_disobedience() {
+    let mut draw = Draw::default();
+    for n in 0..20 {
+        assert!(!draw.measured(at(n), Current(10_900), amps(10)));
+    }
+    assert_eq!(draw.counted(at(20), MAXIMUM), Current::ZERO);
+}
+
+#[test]
+fn a_silent_meter_is_taken_higher_the_longer_it_is_silent() {
+    let mut meter = Meter::new(amps(100), Millis::from_secs(10));
+    let before = meter.background(at(0));
+    assert_eq!(before, Background { load: amps(100), standing: Standing::Lost });
+    for n in 0..40 {
+        let value = if n == 20 { amps(60) } else { amps(30) };
+        meter.measured(at(n * 10), value);
+    }
+    let background = |seconds: i64| meter.background(at(390 + seconds));
+    assert_eq!(background(30), Background { load: amps(30), standing: Standing::Fresh });
+    assert_eq!(background(31), Background { load: amps(60), standing: Standing::Quantile });
+    assert_eq!(background(60), Background { load: amps(60), standing: Standing::Bound });
+    assert_eq!(background(300), Background { load: amps(100), standing: Standing::Lost });
+}
+
+#[test]
+fn a_reading_that_cannot_be_is_none() {
+    let mut meter = Meter::new(amps(100), Millis::from_secs(10));
+    meter.measured(at(0), amps(30));
+    meter.measured(at(10), Current(i64::MAX));
+    meter.measured(at(20), Current(i64::MIN));
+    meter.measured(at(-5), amps(40));
+    assert_eq!(meter.refused(), 3);
+    assert_eq!(meter.background(at(40)).standing, Standing::Quantile, "it counts as silent");
+    meter.measured(at(50), amps(-20));
+    assert_eq!(meter.background(at(50)).load, Current::ZERO, "an export can end at any time");
+}
