@@ -119,8 +119,8 @@ fn asked(name: &str, usual: i64) -> i64 {
 fn told(score: &Score, evses: i64) -> String {
     let hours = score.seconds as f64 / 3_600.0;
     format!(
-        "{hours:.1} h, {} s over (worst {:.1} %), reaction at most {} s ({} cuts, {} s late), {:.1} % \
-         of the ideal, {:.1} messages per EVSE-hour, {} withheld, first {:?}",
+        "{hours:.1} h, {} s over (worst {:.1} %), reaction at most {} s ({} cuts, {} s late), \
+         {:.1} % of the ideal, {:.1} messages per EVSE-hour, {} withheld, first {:?}",
         score.over,
         score.worst as f64 / 10.0,
         score.reaction,
