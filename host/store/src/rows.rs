@@ -143,7 +143,10 @@ impl Rows {
             // A panic of the file's code must reach the committer as an error, not as silence.
             let written = catch_unwind(AssertUnwindSafe(|| self.write_generation()));
             let mut writing = self.writing();
-            writing.ordered = false;
+            // The next generation may have been ordered since this one was written.
+            let waiting = self.waiting.read().unwrap_or_else(PoisonError::into_inner);
+            writing.ordered = waiting.is_writing();
+            drop(waiting);
             let panicked = |_| Err(StoreError::Failed("writing rows panicked".into()));
             match written.unwrap_or_else(panicked) {
                 Ok(through) => writing.through = through,

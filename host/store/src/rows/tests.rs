@@ -70,6 +70,26 @@ fn rows_wait_for_no_write_until_a_second_generation_is_full() {
     waiting.join().unwrap();
 }
 
+/// A generation that was ordered between the end of a write and its being noted was never
+/// written, and the commits waited for it for ever.
+#[test]
+fn an_order_given_while_a_write_ends_is_kept() {
+    let home = TempDir::new().unwrap();
+    let rows = rows(&home, Bounds { blocks: 1, ..NEVER });
+    let _writer = RowWriter::start(&rows).unwrap();
+    let (done, is_done) = std::sync::mpsc::channel();
+    let commits = Arc::clone(&rows);
+    thread::spawn(move || {
+        for block in 1..=500 {
+            commits.make_room().unwrap();
+            commits.show(block, &[(key("a"), row(&block.to_string()))]);
+        }
+        done.send(commits.write_all().is_ok()).unwrap();
+    });
+    let ended = is_done.recv_timeout(std::time::Duration::from_secs(120));
+    assert!(ended.is_ok_and(|written| written), "{} of 500", rows.through());
+}
+
 #[test]
 fn what_is_removed_and_made_again_is_there() {
     let home = TempDir::new().unwrap();
