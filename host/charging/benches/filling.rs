@@ -69,10 +69,10 @@ fn row(line: Line) -> Row {
 fn states(evses: usize) -> Vec<EvseState> {
     let state = |n: usize| EvseState {
         demand: Demand::Wants,
-        legs: Legs::first(if n % 7 == 0 { 1 } else { 3 }),
+        legs: Legs::first(if n.is_multiple_of(7) { 1 } else { 3 }),
         min: Current(6_000),
-        max: Current(if n % 4 == 0 { 32_000 } else { 16_000 }),
-        on: n % 3 != 0,
+        max: Current(if n.is_multiple_of(4) { 32_000 } else { 16_000 }),
+        on: !n.is_multiple_of(3),
         since: Timestamp(-((n * 37 % 7_200) as i64) * 1_000),
         energy: Some(Energy::from_wh(2_000 + (n * 131 % 40_000) as i64)),
         departure: Some(Timestamp((n * 61 % 36_000) as i64 * 1_000)),

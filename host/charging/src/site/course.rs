@@ -236,10 +236,10 @@ fn check_registers(registers: &[Register], policy: &Policy, findings: &mut Vec<F
 
 /// Whether the station's clock is far from ours, and how far.
 fn clock(transaction: &Transaction, policy: &Policy, behind: Option<Millis>) -> Option<Finding> {
-    let ahead = |record: &&Box<crate::fact::transaction::ReportRecord>| {
+    let ahead = |record: &&crate::fact::transaction::ReportRecord| {
         record.report.at.since(record.received) > policy.clock_tolerance
     };
-    if let Some(record) = transaction.reports.values().find(ahead) {
+    if let Some(record) = transaction.reports.values().map(|record| &**record).find(ahead) {
         return Some(Finding::ClockOff { by: record.report.at.since(record.received) });
     }
     let first = transaction.reports.values().next()?;

@@ -269,14 +269,15 @@ pub(crate) fn reopened(now: Timestamp, station: &Station, whole: &Transaction) -
 /// The visit of a transaction of the same token that has just ended on the same EVSE.
 fn earlier_visit(station: &Station, report: &Report) -> Option<VisitId> {
     let token = report.token.as_ref()?;
-    let same = |t: &&Box<Transaction>| t.glance.evse == report.evse && t.starter() == Some(token);
-    let ended_lately = |t: &&Box<Transaction>| {
+    let same = |t: &&Transaction| t.glance.evse == report.evse && t.starter() == Some(token);
+    let ended_lately = |t: &&Transaction| {
         t.ended().is_some_and(|end| {
             let gap = report.at.since(end.report.at);
             Millis::ZERO <= gap && gap <= VISIT_GAP
         })
     };
-    station.transactions.values().filter(same).find(ended_lately).map(|t| t.visit)
+    let all = station.transactions.values().map(|t| &**t);
+    all.filter(same).find(ended_lately).map(|t| t.visit)
 }
 
 /// What may be told that a transaction costs: so far while it runs, in all once it is billed. In
