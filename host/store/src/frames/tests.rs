@@ -202,7 +202,7 @@ fn a_start_never_takes_the_name_of_a_file_that_stands() {
     assert!(segment::files(home.path()).unwrap().len() < 6, "a start leaves an empty file");
 }
 
-/// Found by fuzzing: what could not be read could not be evicted either, so that the log grew.
+/// What could not be read could not be evicted either, so that the log grew.
 #[test]
 fn damage_does_not_stop_eviction() {
     let home = TempDir::new().unwrap();
