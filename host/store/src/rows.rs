@@ -35,8 +35,6 @@ pub(crate) struct Rows {
 struct Writing {
     /// The rows of all blocks up to this one are durable in the file.
     through: u64,
-    /// A generation waits to be written.
-    ordered: bool,
     /// Why nothing is written any more.
     failed: Option<StoreError>,
     ended: bool,
@@ -65,6 +63,12 @@ impl Rows {
         self.waiting.read().unwrap_or_else(PoisonError::into_inner).len()
     }
 
+    /// Whether a generation waits for the thread, or is being written. Asked with `writing` held,
+    /// so that whoever waits for a change misses none.
+    fn is_writing(&self) -> bool {
+        self.waiting.read().unwrap_or_else(PoisonError::into_inner).is_writing()
+    }
+
     /// Makes the rows of all blocks up to `block` readable, and has them written when they are
     /// enough.
     pub(crate) fn show(&self, block: u64, rows: &[(Key, Option<Row>)]) {
@@ -73,7 +77,7 @@ impl Rows {
         let freeze = waiting.are_due(&self.bounds) && waiting.freeze();
         drop(waiting);
         if freeze {
-            self.order();
+            self.wake();
         }
     }
 
@@ -103,12 +107,12 @@ impl Rows {
             let (frozen, writes) = (waiting.freeze(), waiting.is_writing());
             drop(waiting);
             if frozen {
-                self.order();
+                self.wake();
             } else if !writes {
                 return Ok(());
             }
             let mut writing = self.writing();
-            while writing.ordered && writing.failed.is_none() && !writing.ended {
+            while self.is_writing() && writing.failed.is_none() && !writing.ended {
                 writing = self.changed.wait(writing).unwrap_or_else(PoisonError::into_inner);
             }
             if let Some(error) = writing.failed.take() {
@@ -124,8 +128,9 @@ impl Rows {
         self.writing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn order(&self) {
-        self.writing().ordered = true;
+    /// Tells the thread that a generation is there for it.
+    fn wake(&self) {
+        let _held = self.writing();
         self.changed.notify_all();
     }
 
@@ -133,7 +138,7 @@ impl Rows {
     fn write_generations(&self) {
         loop {
             let mut writing = self.writing();
-            while !writing.ordered && !writing.ended {
+            while !self.is_writing() && !writing.ended {
                 writing = self.changed.wait(writing).unwrap_or_else(PoisonError::into_inner);
             }
             if writing.ended {
@@ -143,10 +148,6 @@ impl Rows {
             // A panic of the file's code must reach the committer as an error, not as silence.
             let written = catch_unwind(AssertUnwindSafe(|| self.write_generation()));
             let mut writing = self.writing();
-            // The next generation may have been ordered since this one was written.
-            let waiting = self.waiting.read().unwrap_or_else(PoisonError::into_inner);
-            writing.ordered = waiting.is_writing();
-            drop(waiting);
             let panicked = |_| Err(StoreError::Failed("writing rows panicked".into()));
             match written.unwrap_or_else(panicked) {
                 Ok(through) => writing.through = through,

@@ -70,10 +70,10 @@ fn rows_wait_for_no_write_until_a_second_generation_is_full() {
     waiting.join().unwrap();
 }
 
-/// A generation that was ordered between the end of a write and its being noted was never
+/// A generation that was frozen between the end of a write and its being noted was once never
 /// written, and the commits waited for it for ever.
 #[test]
-fn an_order_given_while_a_write_ends_is_kept() {
+fn a_generation_that_comes_while_a_write_ends_is_written() {
     let home = TempDir::new().unwrap();
     let rows = rows(&home, Bounds { blocks: 1, ..NEVER });
     let _writer = RowWriter::start(&rows).unwrap();
