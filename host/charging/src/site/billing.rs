@@ -28,7 +28,8 @@ mod seal;
 
 /// A done transaction leaves the state after that, by recorded time.
 const ARCHIVE_AFTER: Millis = Millis::from_secs(60 * 60);
-/// A running session that asks for no cost is priced that often.
+/// What a running session costs is worked out that often at most: a station that reports every
+/// second is told what it cost a little earlier, and at once.
 const RUNNING_COST: Millis = Millis::from_secs(30);
 /// A transaction without end whose EVSE is free, or in use by another, is reviewed after that.
 const MISSING_END_AFTER: Millis = Millis::from_secs(60 * 60);
@@ -73,6 +74,11 @@ fn bill_due(station: &Station, transaction: &Transaction) -> Option<Timestamp> {
     }
     let connection = station.connection.as_ref()?;
     Some(connection.at.max(transaction.last_received).plus(transaction.settle_left))
+}
+
+/// Whether what a running transaction costs must be worked out before it is told.
+pub(crate) fn is_cost_old(transaction: &Transaction, now: Timestamp) -> bool {
+    transaction.last_priced.plus(RUNNING_COST) <= now
 }
 
 fn missing_end_due(station: &Station, transaction: &Transaction) -> Option<Timestamp> {

@@ -3,6 +3,7 @@
 //! Must never act twice on a message whose content is known.
 
 use super::authorization::Asked;
+use super::billing::is_cost_old;
 use super::course::{Course, is_complete};
 use super::station::Station;
 use super::transaction::Transaction;
@@ -95,7 +96,9 @@ impl Site {
             return outcome;
         }
         let call = message.call.clone();
-        let waits = message.wants_cost && call.is_some();
+        let ended = message.report.kind == ReportKind::Ended;
+        let asks = message.wants_cost && call.is_some();
+        let waits = asks && (ended || transaction.is_none_or(|t| is_cost_old(t, now)));
         let waiting = call.filter(|_| waits).map(|call| Waiting {
             call,
             until: now.plus(context.policy.price_wait),
@@ -106,7 +109,8 @@ impl Site {
         outcome.facts.push(fact.into());
         outcome.facts.extend(command::effects_of_report(now, station, &id, &message.report));
         if !waits {
-            answer(&mut outcome, message.call, id, authorization, None);
+            let cost = cost_known.filter(|_| asks);
+            answer(&mut outcome, message.call, id, authorization, cost);
         }
         outcome
     }
