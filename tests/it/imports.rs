@@ -38,7 +38,7 @@ const NAMED_BY: [(&str, &[&str]); 8] = [
     ("tokio-rustls", &["busbar", "busbar-sim", "busbar-tests"]),
     ("axum", &["busbar"]),
     ("wasmtime", &["busbar-sandbox"]),
-    ("sled", &["busbar-store"]),
+    ("sled", &["busbar-store", "busbar-tests"]),
     ("redb", &["busbar-store"]),
     ("wit-bindgen", &["busbar-sdk"]),
 ];

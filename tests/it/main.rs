@@ -19,6 +19,7 @@ mod pitfalls;
 mod sandbox;
 mod scenarios;
 mod scores;
+mod siege;
 mod simulation;
 mod store;
 mod support;
