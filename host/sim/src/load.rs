@@ -3,6 +3,7 @@
 
 pub mod api;
 mod crew;
+mod echo;
 mod hist;
 mod host;
 mod kept;
@@ -20,6 +21,7 @@ mod worker;
 
 use std::path::PathBuf;
 
+pub use echo::echo;
 pub use host::{cpu_us, resident_kib};
 pub use pool::Stats;
 pub use run::run;

@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use busbar_sim::load::scenario::{Mix, Phase, Scenario, Versions};
 use busbar_sim::load::{self, Options, Report, tariffs};
 use clap::{Args, Subcommand};
+use tokio::io::AsyncBufReadExt as _;
 
 use super::{Failure, Outcome};
 use served::{Served, Wanted};
@@ -25,6 +26,9 @@ pub(super) enum Sim {
     /// A process of `load`, told what to do on standard input
     #[command(hide = true)]
     Worker,
+    /// The process of `load --echo`: says its port and answers until it is ended
+    #[command(hide = true)]
+    Echo,
 }
 
 #[derive(Debug, Args)]
@@ -35,6 +39,10 @@ pub(super) struct Load {
     /// Start a host for the run: default configuration, its own ports and a temporary folder
     #[arg(long, conflicts_with_all = ["url", "api", "token_file", "host_pid", "root"])]
     serve: bool,
+    /// Measure a bare WebSocket echo instead of a host, with heartbeats: what a message costs at
+    /// least on this machine
+    #[arg(long, conflicts_with_all = ["serve", "scenario", "url", "api", "host_pid", "root"])]
+    echo: bool,
     /// With --serve: stations speak TLS
     #[arg(long, requires = "serve")]
     tls: bool,
@@ -103,6 +111,7 @@ impl Sim {
             Self::Scenarios => scenarios(),
             Self::Allocate(allocate) => allocate.run(),
             Self::Worker => worker(),
+            Self::Echo => echo(),
         }
     }
 }
@@ -124,6 +133,12 @@ impl Load {
     }
 
     async fn measure(&self, scenario: Scenario) -> Result<Report, Failure> {
+        if self.echo {
+            let (child, url) = echo_process().await?;
+            let mut options = self.options(scenario)?;
+            (options.url, options.host_pid) = (url, child.id());
+            return load::run(&options, &mut progress).await.map_err(Failure::Failed);
+        }
         if !self.serve {
             let options = self.options(scenario)?;
             return load::run(&options, &mut progress).await.map_err(Failure::Failed);
@@ -173,7 +188,7 @@ impl Load {
                 stations: 100,
                 ramp: 400.0,
                 rounds: 1,
-                phases: phases(&self.mix, self.rate)?,
+                phases: phases(if self.echo { "heartbeat" } else { &self.mix }, self.rate)?,
                 ..Scenario::default()
             },
         };
@@ -195,6 +210,30 @@ impl Load {
         scenario.check()?;
         Ok(scenario)
     }
+}
+
+/// Starts `busbar sim echo`; it ends with the value.
+async fn echo_process() -> Result<(tokio::process::Child, String), Failure> {
+    let mut child = tokio::process::Command::new(std::env::current_exe()?)
+        .args(["sim", "echo"])
+        .stdout(std::process::Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()?;
+    let mut said = String::new();
+    if let Some(out) = child.stdout.as_mut() {
+        tokio::io::BufReader::new(out).read_line(&mut said).await?;
+    }
+    Ok((child, format!("ws://127.0.0.1:{}/ocpp", said.trim())))
+}
+
+/// One thread, like a host's for sockets.
+fn echo() -> Outcome {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+        writeln!(std::io::stdout(), "{}", listener.local_addr()?.port())?;
+        Ok(load::echo(listener).await?)
+    })
 }
 
 fn named(name: &str) -> Result<Scenario, String> {
