@@ -8,17 +8,18 @@
 //! What is drawn: one to twelve stations of all versions, sound or with lost answers, doubled
 //! messages, other ids on repeats, clocks that are minutes or a year off, meters that lie, ends
 //! that are never told; cars, cards, remote starts and stops, resets, blocked tokens, new tariffs,
-//! stations that are let in or not; connections that are slow, cut, half open, doubled by a ghost;
-//! messages that come twice, hours late or again after weeks; commits that are slow, refused, or
-//! lost in a crash between write, sync and acknowledgement; rows that reach the disk late; prices
-//! that come late, wrong or never; a host clock that is set.
+//! stations that are let in or not, and that move between sites; connections that are slow, cut,
+//! half open, doubled by a ghost; messages that come twice, hours late or again after weeks;
+//! commits that are slow, refused, or lost in a crash between write, sync and acknowledgement; rows
+//! that reach the disk late; prices that come late, wrong or never; a host clock that is set.
 //!
 //! What must hold, at every step where it can be seen and at the end: nothing that was acknowledged
 //! is missing from the durable facts; no action leaves before all that was decided before it is
 //! durable; no transaction id of 1.6 names two charges; of each session one CDR stands at most,
 //! and credits pair with charges; each true charge has one session, billed with the energy of its
 //! meter and the price of the truth, or held for something that its station did; a command is on
-//! the wire once; snapshots and log make the state that all facts make, and the rows too.
+//! the wire once; a station is at one site, in the end where it is wanted; snapshots and log make
+//! the state that all facts make, and the rows too.
 //!
 //! Must never sleep, open a socket or take chance from anywhere but the seed.
 
@@ -162,4 +163,9 @@ fn finds_a_lost_fact() {
 #[test]
 fn finds_a_command_that_is_sent_again() {
     found(Break::RepeatsCommands, "is on the wire twice");
+}
+
+#[test]
+fn finds_a_move_that_is_not_told() {
+    found(Break::LosesTold, "is not where it is wanted");
 }

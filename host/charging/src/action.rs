@@ -5,6 +5,8 @@ use crate::fact::Call;
 use crate::fact::command::CommandOutcome;
 use crate::fact::station::{Authorization, Registration};
 use crate::ids::{CdrId, CommandId, StationId, TransactionId};
+use crate::input::Told;
+use crate::subject::Subject;
 use crate::units::{Money, Timestamp};
 
 /// All that is done to the world.
@@ -55,6 +57,13 @@ pub enum Action {
         generation: u64,
         /// Why, for people.
         reason: Box<str>,
+    },
+    /// Tell another subject something: an input of it, wherever it is decided.
+    Tell {
+        /// Whom.
+        to: Subject,
+        /// What.
+        told: Told,
     },
 }
 

@@ -5,6 +5,7 @@
 pub mod command;
 pub mod metering;
 pub mod network;
+pub mod site;
 pub mod station;
 pub mod transaction;
 
@@ -219,6 +220,16 @@ facts! {
     TariffPut(network::TariffPut) = "tariff.put/1",
     /// A plugin was installed.
     PluginInstalled(network::PluginInstalled) = "plugin.installed/1",
+    /// An operator made or changed a site.
+    SitePut(site::SitePut) = "site.put/1",
+    /// An operator wants a station at a site.
+    StationPlaced(site::StationPlaced) = "station.placed/1",
+    /// A station's state leaves a site.
+    StationReleased(site::StationReleased) = "station.released/1",
+    /// A station's state came to a site.
+    StationAdopted(site::StationAdopted) = "station.adopted/1",
+    /// A station's move is over.
+    StationMoved(site::StationMoved) = "station.moved/1",
     /// Nonsense was refused.
     InputRefused(InputRefused) = "input.refused/1",
 }

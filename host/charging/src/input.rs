@@ -6,12 +6,13 @@ use std::sync::Arc;
 use crate::fact::command::{Intent, Priority};
 use crate::fact::metering::{Reading, Report};
 use crate::fact::network::{PluginInstalled, TariffPut, TokenPut};
+use crate::fact::site::{SitePut, StationReleased};
 use crate::fact::station::{ConnectorStatus, Dialect, StationRegistered};
 use crate::fact::transaction::Quote;
 use crate::fact::{Actor, Call};
-use crate::ids::{CommandId, IdToken, StationId, TransactionId};
+use crate::ids::{CommandId, IdToken, SiteId, StationId, TransactionId};
 use crate::pricing::{CutSession, Line, PriceError};
-use crate::subject::{Key, Row};
+use crate::subject::{Key, Row, Subject};
 use crate::units::Timestamp;
 
 /// All that can happen to a subject.
@@ -57,10 +58,58 @@ pub enum Input {
         /// The input that was priced and the plugin's lines, or why there are none.
         result: Result<(CutSession, Vec<Line>), PriceError>,
     },
+    /// Another subject says something.
+    Told(Told),
     /// `deadline` has come.
     Deadline,
     /// The process has just started.
     Recovered,
+}
+
+/// What one subject tells another, of a station that moves (DESIGN section 3). Each may be told
+/// again: nothing follows from it twice.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Told {
+    /// By the network, to the site that has a station: it is wanted elsewhere.
+    Move {
+        /// Which station.
+        station: StationId,
+    },
+    /// By the site that had it, to the one that it goes to: all of it.
+    Released(Box<StationReleased>),
+    /// By the site that has it now, to the network.
+    Adopted {
+        /// Which station.
+        station: StationId,
+        /// Whose it was.
+        from: Subject,
+        /// Whose it is.
+        to: Subject,
+        /// The number of the move.
+        number: u64,
+    },
+    /// By the network, to the site that it left: the move is over.
+    Moved {
+        /// Which station.
+        station: StationId,
+        /// Whose it is.
+        to: Subject,
+        /// The number of the move.
+        number: u64,
+    },
+}
+
+impl Input {
+    /// The station that it is about, where it is about one.
+    pub fn station(&self) -> Option<&StationId> {
+        match self {
+            Self::Station { station, .. }
+            | Self::Command { station, .. }
+            | Self::Priced { station, .. } => Some(station),
+            Self::Operator { request, .. } => request.station(),
+            Self::Told(_) | Self::Deadline | Self::Recovered => None,
+        }
+    }
 }
 
 /// What a station says, in three-tier words.
@@ -215,6 +264,17 @@ pub enum Request {
         /// The caller's `Idempotency-Key`.
         key: Option<Box<str>>,
     },
+    /// Make or change a site. Its `at`, `actor` and `version` are filled by `decide`.
+    PutSite(Box<SitePut>, Precondition),
+    /// Have a station at a site, or at none. Asked of the network.
+    PlaceStation {
+        /// Which station.
+        station: StationId,
+        /// Where.
+        site: Option<SiteId>,
+        /// What must hold of its place.
+        precondition: Precondition,
+    },
     /// Price a held session again, by another quote if it names one.
     Reprice {
         /// Which station.
@@ -237,6 +297,26 @@ pub enum Request {
         /// The operator's reason.
         reason: Box<str>,
     },
+}
+
+impl Request {
+    /// The station whose site is asked, where one is.
+    fn station(&self) -> Option<&StationId> {
+        match self {
+            Self::RegisterStation(registered, _) => Some(&registered.station),
+            Self::RemoveStation(station)
+            | Self::ResetProfile { station, .. }
+            | Self::Command { station, .. }
+            | Self::Reprice { station, .. }
+            | Self::Resolve { station, .. } => Some(station),
+            Self::PutToken(..)
+            | Self::RemoveToken(_)
+            | Self::PutTariff(..)
+            | Self::InstallPlugin(_)
+            | Self::PutSite(..)
+            | Self::PlaceStation { .. } => None,
+        }
+    }
 }
 
 /// What must hold of the version that is there (`If-Match`, `If-None-Match`).
@@ -288,7 +368,7 @@ pub enum Work {
     /// Cut the session and price it.
     Price {
         /// Whose.
-        subject: crate::subject::Subject,
+        subject: Subject,
         /// Which station.
         station: StationId,
         /// Which transaction.

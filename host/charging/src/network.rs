@@ -1,18 +1,22 @@
-//! Owns the state of what is not of one site: the versions of tariffs and the plugins. Tokens
-//! and stations are rows, in nobody's state.
+//! Owns the state of what is not of one site: the versions of tariffs, the plugins, and which site
+//! a station belongs to. Tokens and stations are rows, in nobody's state.
 //! Must never hold what grows with the number of drivers or sessions.
+
+mod places;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+
+use self::places::{Places, Wish};
 
 use crate::action::{Action, Done, Problem, Reply};
 use crate::context::{Context, Outcome};
 use crate::fact::network::{PluginInstalled, TariffPut, TokenPut, TokenRemoved};
 use crate::fact::{Actor, Call, Fact};
-use crate::ids::{Hash, TariffId};
-use crate::input::{Input, Needs, Precondition, Request};
+use crate::ids::{Hash, StationId, TariffId};
+use crate::input::{Input, Needs, Precondition, Request, Told};
 use crate::row::{self, RowBody};
-use crate::subject::{Key, Row};
+use crate::subject::{Key, Row, Subject};
 use crate::units::Timestamp;
 
 /// The network's state.
@@ -21,6 +25,7 @@ pub struct Network {
     tariffs: BTreeMap<TariffId, Vec<Arc<TariffPut>>>,
     default_since: Vec<(Timestamp, TariffId)>,
     plugins: BTreeMap<Box<str>, Arc<PluginInstalled>>,
+    places: Places,
 }
 
 impl Network {
@@ -30,6 +35,10 @@ impl Network {
         let keys = match request {
             Request::PutToken(put, _) => vec![Key::token(&put.token)],
             Request::RemoveToken(token) => vec![Key::token(token)],
+            Request::PlaceStation { station, site, .. } => {
+                let site = site.as_ref().map(Key::site);
+                site.into_iter().chain([Key::station(station)]).collect()
+            }
             _ => Vec::new(),
         };
         Needs { keys, prefixes: Vec::new() }
@@ -37,7 +46,14 @@ impl Network {
 
     /// What follows from an input. Cannot fail: nonsense becomes a refusal.
     pub fn decide(&self, context: &Context<'_>, now: Timestamp, input: Input) -> Outcome {
-        let Input::Operator { actor, call, request } = input else { return Outcome::default() };
+        let (actor, call, request) = match input {
+            Input::Operator { actor, call, request } => (actor, call, request),
+            Input::Told(Told::Adopted { station, from, to, number }) => {
+                return self.places.adopted(now, station, (from, to), number);
+            }
+            Input::Recovered => return self.places.recovered(),
+            _ => return Outcome::default(),
+        };
         match request {
             Request::PutToken(put, precondition) => {
                 put_token(context, now, actor, call, *put, precondition)
@@ -54,7 +70,10 @@ impl Network {
                 installed.actor = actor;
                 done(call, Done::Accepted, *installed)
             }
-            _ => problem(call, Problem::Invalid("this is asked of a station".into())),
+            Request::PlaceStation { station, site, precondition } => {
+                self.places.place(context, Wish { now, actor, call, station, site, precondition })
+            }
+            _ => problem(call, Problem::Invalid("this is asked of a station or a site".into())),
         }
     }
 
@@ -100,7 +119,7 @@ impl Network {
             Fact::PluginInstalled(installed) => {
                 self.plugins.insert(installed.name.clone(), Arc::new(installed.clone()));
             }
-            _ => {}
+            _ => self.places.apply(fact),
         }
     }
 
@@ -119,6 +138,8 @@ impl Network {
                 let body = row::Plugin::from(installed.clone());
                 vec![(Key::plugin(&installed.name), Some(body.to_row()))]
             }
+            Fact::StationPlaced(placed) => Vec::from_iter(self.places.row(&placed.station)),
+            Fact::StationMoved(moved) => Vec::from_iter(self.places.row(&moved.station)),
             _ => Vec::new(),
         }
     }
@@ -138,7 +159,32 @@ impl Network {
             .into_iter()
             .map(|tariff| Fact::from(TariffPut::clone(tariff)))
             .chain(plugins)
+            .chain(self.places.snapshot())
             .collect()
+    }
+
+    /// Whose state a station is in, where it was ever placed; else it is a site of its own.
+    pub fn holder(&self, station: &StationId) -> Option<Subject> {
+        self.places.holder(station)
+    }
+
+    /// Whether a station is in the state of a subject, as far as the network knows.
+    pub fn is_held_by(&self, station: &StationId, subject: &Subject) -> bool {
+        self.places.is_held_by(station, subject)
+    }
+
+    /// Where a station goes from here, and the number of that move.
+    pub(crate) fn destination(
+        &self,
+        station: &StationId,
+        from: &Subject,
+    ) -> Option<(Subject, u64)> {
+        self.places.destination(station, from)
+    }
+
+    /// The number of a station's last move that is over.
+    pub(crate) fn moved(&self, station: &StationId) -> u64 {
+        self.places.moved(station)
     }
 
     /// The version in force at `at`: of `tariff` where it is named, else of the default one.

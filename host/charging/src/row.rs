@@ -7,11 +7,12 @@ use serde::{Deserialize, Serialize};
 use crate::fact::FactError;
 use crate::fact::command::{CommandOutcome, CommandWanted};
 use crate::fact::network::{PluginInstalled, TariffPut, TokenPut};
+use crate::fact::site::{SitePut, StationPlaced};
 use crate::fact::station::{
     ConnectorStatus, Registration, StationBooted, StationConnected, StationRegistered,
 };
 use crate::fact::transaction::{CdrSealed, Finding, HeldFor, Proposal, Quote, TransactionRecord};
-use crate::ids::{CommandId, IdToken, SessionId, StationId, TransactionId, VisitId};
+use crate::ids::{CommandId, IdToken, SessionId, SiteId, StationId, TransactionId, VisitId};
 use crate::pricing::bill::Totals;
 use crate::subject::Row;
 use crate::units::{Energy, Power, Timestamp};
@@ -70,6 +71,8 @@ wrapping_rows! {
     Tariff { put: TariffPut }
     /// A plugin.
     Plugin { installed: PluginInstalled }
+    /// A site.
+    Site { put: SitePut }
     /// A CDR.
     Cdr { sealed: CdrSealed }
     /// The whole of a transaction.
@@ -79,6 +82,17 @@ wrapping_rows! {
     /// An open session of a token: where it is.
     Live { at: (StationId, TransactionId) }
 }
+
+/// Where a station is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Place {
+    /// Where it is wanted.
+    pub placed: StationPlaced,
+    /// Where it is; none where it is a site of its own.
+    pub holder: Option<SiteId>,
+}
+
+impl RowBody for Place {}
 
 /// Which command an idempotency key made, and how it ended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -133,6 +147,9 @@ pub struct Station {
     /// The peer's address of its last connection.
     #[serde(default)]
     pub last_remote: Option<Box<str>>,
+    /// Its site; none where it is a site of its own.
+    #[serde(default)]
+    pub site: Option<SiteId>,
 }
 
 impl RowBody for Station {}

@@ -1,10 +1,14 @@
-//! Owns the state of one site: its stations, their connectors, transactions and wishes.
+//! Owns the state of one site: its stations, their connectors, transactions and wishes. A station
+//! without a site is a site of its own.
 //! Must never look at another site's state: that is recalled.
 
+mod about;
 mod authorization;
 mod billing;
 mod command;
+mod common;
 mod course;
+mod moves;
 mod operator;
 mod reports;
 mod rows;
@@ -13,7 +17,9 @@ mod transaction;
 
 use std::collections::BTreeMap;
 
+use self::about::station_of;
 use self::authorization::{Asked, token_prefixes};
+use self::common::Common;
 use self::operator::Asking;
 use self::reports::{Reported, kept_id, start_content};
 use self::station::Station;
@@ -27,17 +33,20 @@ use crate::fact::station::{
 use crate::fact::{Actor, Call, Fact, InputRefused};
 use crate::ids::StationId;
 use crate::input::{Input, Needs, Request, StationEvent, TransactionRef};
-use crate::subject::{Key, Row};
+use crate::row::{self, RowBody};
+use crate::subject::{Key, Row, Subject};
 use crate::units::{Millis, Timestamp};
 
 /// A message that we asked for is let in so long while the station is pending.
 const TRIGGERED_FOR: Millis = Millis::from_secs(5 * 60);
 
 /// A site's state.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Site {
+    subject: Subject,
     /// Boxed: a map has room for eleven at once, and most sites have one.
     stations: BTreeMap<StationId, Box<Station>>,
+    common: Option<Box<Common>>,
 }
 
 /// How much there is of what a status page shows.
@@ -61,6 +70,16 @@ impl Counts {
 }
 
 impl Site {
+    /// Of which nothing is known yet.
+    pub fn new(subject: Subject) -> Self {
+        Self { subject, stations: BTreeMap::new(), common: None }
+    }
+
+    /// Whether nothing is known of it, or nothing any more.
+    pub fn is_empty(&self) -> bool {
+        self.stations.is_empty() && self.common.is_none()
+    }
+
     /// What must be recalled before `decide`: tokens, and transactions that left the state.
     pub fn needs(&self, input: &Input) -> Needs {
         let mut needs = Needs::default();
@@ -114,6 +133,19 @@ impl Site {
 
     /// What follows from an input. Cannot fail: nonsense becomes a refusal.
     pub fn decide(&self, context: &Context<'_>, now: Timestamp, input: Input) -> Outcome {
+        if let Some(outcome) = self.elsewhere(context, &input) {
+            return outcome;
+        }
+        let leaves = |id: &&StationId| context.network.destination(id, &self.subject).is_some();
+        let leaving = input.station().filter(leaves).cloned();
+        let mut outcome = self.decided(context, now, input);
+        if let Some(station) = leaving {
+            self.release(context, now, &station, &mut outcome);
+        }
+        outcome
+    }
+
+    fn decided(&self, context: &Context<'_>, now: Timestamp, input: Input) -> Outcome {
         match input {
             Input::Station { station, generation, call, event } => {
                 self.station_says(context, now, &station, generation, call, event)
@@ -127,6 +159,7 @@ impl Site {
             Input::Priced { station, transaction, attempt, result } => {
                 self.priced(context, now, &station, &transaction, attempt, result)
             }
+            Input::Told(told) => self.told(context, now, told),
             Input::Deadline => self.due(context, now),
             Input::Recovered => self.recovered(context, now),
         }
@@ -206,13 +239,15 @@ impl Site {
     /// Does what is due.
     fn due(&self, context: &Context<'_>, now: Timestamp) -> Outcome {
         let mut outcome = Outcome::default();
-        for station in self.stations() {
+        for id in self.due_stations(now) {
+            let Some(station) = self.station(&id) else { continue };
             if station.commands_due().is_some_and(|due| due <= now) {
                 self.run_commands(now, station, &mut outcome);
             }
             for transaction in station.transactions.values() {
                 self.run_billing(context, now, station, transaction, &mut outcome);
             }
+            self.release(context, now, &id, &mut outcome);
         }
         outcome
     }
@@ -235,43 +270,67 @@ impl Site {
                 self.want_price(context, now, station, transaction, &mut outcome);
             }
         }
+        self.tell_again(&mut outcome);
         outcome
     }
 
     /// The only way that the state changes.
     pub fn apply(&mut self, fact: &Fact) {
-        if let Some(id) = station_of(fact) {
-            let new = || Box::new(Station::new(id.clone()));
-            self.stations.entry(id.clone()).or_insert_with(new).apply(fact);
+        if let Fact::SitePut(put) = fact {
+            self.change(|common| common.put = Some(put.clone()));
         }
+        let Some(id) = station_of(fact) else { return };
+        match fact {
+            Fact::StationReleased(_) | Fact::StationAdopted(_) | Fact::StationMoved(_) => {
+                self.apply_move(fact);
+            }
+            _ => {
+                let new = || Box::new(Station::new(id.clone()));
+                self.stations.entry(id.clone()).or_insert_with(new).apply(fact);
+            }
+        }
+        self.index(id);
     }
 
     /// What the world may read of a fact; asked after `apply`.
     pub fn rows(&self, fact: &Fact) -> Vec<(Key, Option<Row>)> {
-        station_of(fact)
-            .and_then(|id| self.station(id))
-            .map(|station| rows::rows(station, fact))
-            .unwrap_or_default()
+        let site = match &self.subject {
+            Subject::Site(site) => Some(site),
+            _ => None,
+        };
+        if let Fact::SitePut(put) = fact {
+            return vec![(Key::site(&put.site), Some(row::Site::from(put.clone()).to_row()))];
+        }
+        let Some(id) = station_of(fact) else { return Vec::new() };
+        match self.station(id) {
+            Some(station) => rows::rows(site, station, fact),
+            None => rows::left(site, fact),
+        }
     }
 
     /// When it wants to be asked again. A point that has passed: at once.
     pub fn deadline(&self) -> Option<Timestamp> {
-        let of_station = |station: &Station| {
-            let bills = station.transactions.values().filter_map(|t| billing::due(station, t));
-            bills.chain(station.commands_due()).min()
-        };
-        self.stations().filter_map(of_station).min()
+        self.first_due()
     }
 
     /// The facts that make this state again.
     pub fn snapshot(&self) -> Vec<Fact> {
-        self.stations().flat_map(Station::snapshot).collect()
+        let mut facts = self.common_snapshot();
+        for station in self.stations() {
+            facts.extend(station.snapshot());
+        }
+        facts
     }
 
     /// How a station stands, as far as its connection must know: its registration, if it ever
     /// booted.
     pub fn booted(&self, station: &StationId) -> Option<Registration> {
         self.station(station)?.standing()
+    }
+
+    /// Whether a station is in this state.
+    pub fn has_station(&self, station: &StationId) -> bool {
+        self.stations.contains_key(station)
     }
 
     /// How much there is of what a status page shows.
@@ -294,43 +353,6 @@ impl Site {
     fn stations(&self) -> impl Iterator<Item = &Station> {
         self.stations.values().map(Box::as_ref)
     }
-}
-
-/// The station that a fact is about.
-fn station_of(fact: &Fact) -> Option<&StationId> {
-    Some(match fact {
-        Fact::StationRegistered(fact) => &fact.station,
-        Fact::StationRemoved(fact) => &fact.station,
-        Fact::StationProfileReset(fact) => &fact.station,
-        Fact::StationConnected(fact) => &fact.station,
-        Fact::StationDisconnected(fact) => &fact.station,
-        Fact::StationBooted(fact) => &fact.station,
-        Fact::StationStatus(fact) => &fact.station,
-        Fact::StationReported(fact) => &fact.station,
-        Fact::StationRecorded(fact) => &fact.station,
-        Fact::TokenPresented(fact) => &fact.station,
-        Fact::TransactionReported(fact) => &fact.station,
-        Fact::TransactionMetered(fact) => &fact.station,
-        Fact::TransactionArchived(fact) => &fact.station,
-        Fact::TransactionReopened(fact) => &fact.station,
-        Fact::PriceWanted(fact) => &fact.station,
-        Fact::SessionPriced(fact) => &fact.station,
-        Fact::SessionHeld(fact) => &fact.station,
-        Fact::SessionSettled(fact) => &fact.station,
-        Fact::ReviewOpened(fact) => &fact.station,
-        Fact::RepriceAsked(fact) => &fact.station,
-        Fact::CdrSealed(fact) => &fact.station,
-        Fact::CommandWanted(fact) => &fact.station,
-        Fact::CommandJoined(fact) => &fact.station,
-        Fact::CommandSent(fact) => &fact.station,
-        Fact::CommandEnded(fact) => &fact.station,
-        Fact::CommandEffect(fact) => &fact.station,
-        Fact::TokenPut(_)
-        | Fact::TokenRemoved(_)
-        | Fact::TariffPut(_)
-        | Fact::PluginInstalled(_) => return None,
-        Fact::InputRefused(fact) => return fact.station.as_ref(),
-    })
 }
 
 /// A new connection wins: the old one is closed, its open commands end as outcome unknown, the

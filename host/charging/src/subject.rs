@@ -3,12 +3,16 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 use crate::ids::{
     CdrId, CommandId, IdToken, SessionId, SiteId, StationId, TariffId, TransactionId,
 };
 
-/// What an input or a fact is about: the unit of order, of snapshots and of sharding.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+/// What an input or a fact is about: the unit of order, of snapshots and of sharding. Stored as
+/// `Display` writes it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub enum Subject {
     /// What is not of one site: tokens, tariffs, plugins.
     Network,
@@ -49,6 +53,20 @@ impl fmt::Display for Subject {
     }
 }
 
+impl TryFrom<String> for Subject {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        Self::parse(&text).ok_or_else(|| format!("{text:?} is no subject"))
+    }
+}
+
+impl From<Subject> for String {
+    fn from(subject: Subject) -> Self {
+        subject.to_string()
+    }
+}
+
 /// A kind of row. The numbers are stored: never change one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
@@ -79,6 +97,12 @@ pub enum Table {
     SessionCdr = 12,
     /// A connector, as last reported.
     Connector = 13,
+    /// A site.
+    Site = 14,
+    /// Which stations a site has.
+    SiteStation = 15,
+    /// Where a station is, and where it is wanted.
+    Place = 16,
 }
 
 /// Where a row stands: a table, and parts that order and prefix it.
@@ -168,6 +192,26 @@ impl Key {
     /// A plugin's row.
     pub fn plugin(name: &str) -> Self {
         Self::new(Table::Plugin, &[name])
+    }
+
+    /// A site's row.
+    pub fn site(site: &SiteId) -> Self {
+        Self::new(Table::Site, &[site.as_str()])
+    }
+
+    /// The row of a station under its site.
+    pub fn site_station(site: &SiteId, station: &StationId) -> Self {
+        Self::new(Table::SiteStation, &[site.as_str(), station.as_str()])
+    }
+
+    /// All stations of a site, in order.
+    pub fn site_stations(site: &SiteId) -> Self {
+        Self::new(Table::SiteStation, &[site.as_str(), ""])
+    }
+
+    /// The row of a station's place.
+    pub fn place(station: &StationId) -> Self {
+        Self::new(Table::Place, &[station.as_str()])
     }
 }
 

@@ -23,7 +23,8 @@ use crate::subjects::{Recall, RecallId, SlotId, Subjects};
 #[derive(Debug)]
 #[expect(clippy::large_enum_variant, reason = "nearly all events are inputs")]
 pub enum Event {
-    /// Something happened to a subject.
+    /// Something happened to a subject. What is about a station is named by the station, whatever
+    /// site it is at: it is routed there.
     Input(Subject, Input),
     /// A recall is answered: what the store holds now.
     Recalled(RecallId, Recalled),
@@ -168,6 +169,7 @@ impl Engine {
     pub fn handle(&mut self, event: Event, now: Timestamp) {
         match event {
             Event::Input(subject, input) => {
+                let subject = self.route(subject, &input);
                 let slot = self.subjects.slot(&subject);
                 self.enqueue(slot, input, now);
             }
@@ -237,6 +239,17 @@ impl Engine {
             held_actions: self.pending.actions() as u64,
             ..self.counters.clone()
         }
+    }
+
+    /// The site that a station is at, for what is about the station; what a site is told by
+    /// another subject is for that site alone.
+    fn route(&self, subject: Subject, input: &Input) -> Subject {
+        let holder = match (&subject, input) {
+            (_, Input::Told(_)) => None,
+            (Subject::Station(station), _) => self.network.holder(station),
+            _ => None,
+        };
+        holder.unwrap_or(subject)
     }
 
     fn enqueue(&mut self, id: SlotId, input: Input, now: Timestamp) {
@@ -404,8 +417,11 @@ impl Engine {
             let sequence = self.heads[usize::from(slot.shard)];
             let position = Position { shard: slot.shard, sequence };
             let subject = slot.subject.clone();
+            // A site that is empty again is as one that never was.
+            slot.has_facts = !facts.is_empty();
             self.pending.push_snapshot(Snapshot { subject, position, at: now, facts });
             self.counters.snapshots += 1;
+            self.subjects.forget_if_unused(id);
         }
     }
 

@@ -22,7 +22,6 @@ impl Engine {
             for fact in &snapshot.facts {
                 self.apply(slot, fact);
             }
-            self.subjects.get_mut(slot).has_facts = true;
             covered.insert(snapshot.subject, snapshot.position.sequence);
         }
         for (index, (position, subject, fact)) in restored.facts.iter().enumerate() {

@@ -67,7 +67,7 @@ impl Subjects {
         let slot = Slot {
             subject: subject.clone(),
             shard: subject.shard(),
-            site: (*subject != Subject::Network).then(Box::default),
+            site: (*subject != Subject::Network).then(|| Box::new(Site::new(subject.clone()))),
             queue: VecDeque::new(),
             recall: None,
             deadline: None,
@@ -113,7 +113,7 @@ impl Subjects {
     }
 
     /// Forgets a subject that has no fact and no input: asking about a station that does not
-    /// exist must not cost memory for ever.
+    /// exist must not cost memory for ever, nor one that moved to a site.
     pub(crate) fn forget_if_unused(&mut self, id: SlotId) {
         let slot = &self.slots[id];
         let unused = !slot.has_facts

@@ -144,6 +144,7 @@ impl Link {
                 self.close(NORMAL_CLOSURE, reason);
                 true
             }
+            Action::Tell { .. } => false,
         }
     }
 

@@ -59,6 +59,7 @@ pub struct App {
 #[derive(Clone, Debug)]
 pub(crate) struct Site {
     pub(crate) name: String,
+    pub(crate) time_zone: String,
     pub(crate) currency: Currency,
     pub(crate) ocpp: String,
     pub(crate) call_timeout: std::time::Duration,
@@ -108,6 +109,7 @@ impl App {
             allow_unsigned: config.plugins.allow_unsigned,
             site: Site {
                 name: config.site.name.clone(),
+                time_zone: config.site.time_zone.clone(),
                 currency: config.site.currency,
                 ocpp: format!("{scheme}://{}/ocpp/{{station}}", ocpp.bind),
                 call_timeout: ocpp.call_timeout,

@@ -2,6 +2,7 @@
 //! The values are frozen like the files that were written of them.
 
 mod billing;
+mod site;
 mod station;
 
 use busbar_charging::fact::command::*;
@@ -15,7 +16,7 @@ use uuid::Uuid;
 
 /// Every sample, with the name of its case.
 pub(super) fn all() -> Vec<(&'static str, Fact)> {
-    [network(), commands(), station::all(), billing::all()].concat()
+    [network(), commands(), station::all(), site::all(), billing::all()].concat()
 }
 
 fn at(n: i64) -> Timestamp {

@@ -254,6 +254,10 @@ impl World {
             | Action::Abandon { generation, .. }
             | Action::Accept { generation, .. }
             | Action::Close { generation, .. } => *generation,
+            Action::Tell { to, told } => {
+                let input = Input::Told(told.clone());
+                return self.engine.handle(Event::Input(to.clone(), input), self.now);
+            }
         };
         let now = self.now;
         let line = self.lines.iter_mut().find(|line| line.generation == generation && line.open);

@@ -119,7 +119,10 @@ impl World {
         for (subject, fact) in of_snapshots.chain(after) {
             match subject {
                 Subject::Network => network.apply(fact),
-                _ => sites.entry(subject).or_default().apply(fact),
+                _ => {
+                    let site = sites.entry(subject);
+                    site.or_insert_with(|| Site::new(subject.clone())).apply(fact);
+                }
             }
         }
         assert_eq!(network, self.oracle.network, "the network is another after a start");

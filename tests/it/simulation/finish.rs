@@ -7,7 +7,7 @@ use std::sync::Arc;
 use busbar_charging::fact::command::CommandOutcome;
 use busbar_charging::fact::station::{AuthorizationStatus, Registration};
 use busbar_charging::fact::transaction::{Finding, HeldFor};
-use busbar_charging::ids::SessionId;
+use busbar_charging::ids::{SessionId, StationId};
 use busbar_charging::input::Request;
 use busbar_charging::row::{self, RowBody, SessionState};
 use busbar_charging::subject::{Key, Table};
@@ -163,6 +163,15 @@ fn check_quiet(world: &World) {
     assert_eq!(counters.held_actions, 0, "{counters:?}");
     assert_eq!(counters.queued, 0, "{counters:?}");
     assert_eq!(counters.recalling, 0, "{counters:?}");
+    for cp in &world.stations {
+        let id = StationId::from(cp.sim.spec().identity.as_str());
+        let row = world.disk.rows.get(&Key::place(&id));
+        let place = row.map(|row| row::Place::from_row(row).expect("a place's row"));
+        let arrived = place.is_none_or(|place| place.holder == place.placed.site);
+        assert!(arrived, "station {id} is not where it is wanted");
+        let here = life.engine.site(&life.holder(&id));
+        assert!(here.is_some_and(|site| site.has_station(&id)), "station {id} is lost");
+    }
     for (conn, open) in &life.links {
         assert_eq!(open.link.open_calls(), (0, 0), "connection {conn} owes an answer");
     }
@@ -197,6 +206,7 @@ fn check_charges(world: &World) -> Tally {
         facts: world.oracle.facts,
         charges: world.truth.charges.len() as u64,
         commands: world.oracle.commands.len() as u64,
+        moves: world.oracle.moves(),
         ..Tally::default()
     };
     for charge in &world.truth.charges {

@@ -87,6 +87,12 @@ impl Life {
         life
     }
 
+    /// Whose state a station is in.
+    pub(super) fn holder(&self, station: &StationId) -> Subject {
+        let holder = self.engine.network().holder(station);
+        holder.unwrap_or_else(|| Subject::Station(station.clone()))
+    }
+
     /// Takes note of the actions that were decided since `before`.
     fn count(&mut self, before: &Counters) {
         let after = self.engine.counters();
@@ -250,6 +256,10 @@ impl World {
             | Action::Abandon { generation, .. }
             | Action::Accept { generation, .. }
             | Action::Close { generation, .. } => *generation,
+            Action::Tell { .. } if self.broken == Break::LosesTold => return,
+            Action::Tell { to, told } => {
+                return self.tell_engine(to.clone(), Input::Told(told.clone()));
+            }
         };
         let now = self.clock();
         let Some(life) = &mut self.life else { return };
@@ -282,10 +292,7 @@ impl World {
         let id = StationId::from(spec.identity.as_str());
         let config = LinkConfig {
             heartbeat_interval_s: 3_600,
-            registration: life
-                .engine
-                .site(&subject(&spec.identity))
-                .and_then(|site| site.booted(&id)),
+            registration: life.engine.site(&life.holder(&id)).and_then(|site| site.booted(&id)),
             ..LinkConfig::new(id, dialect(spec.version), life.number, conn)
         };
         let link = Link::new(config, now);

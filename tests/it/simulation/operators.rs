@@ -4,22 +4,28 @@
 use std::collections::BTreeMap;
 
 use busbar_charging::action::Reply;
+use busbar_charging::context::Policy;
 use busbar_charging::fact::command::Priority;
 use busbar_charging::fact::network::TokenPut;
+use busbar_charging::fact::site::SitePut;
 use busbar_charging::fact::station::{AuthorizationStatus, Registration, StationRegistered};
 use busbar_charging::fact::{Actor, Call};
-use busbar_charging::ids::{IdToken, TokenKind};
+use busbar_charging::ids::{IdToken, SiteId, TokenKind};
 use busbar_charging::input::{Input, Precondition, Request};
 use busbar_charging::subject::Subject;
-use busbar_charging::units::Timestamp;
+use busbar_charging::units::{Currency, Timestamp};
 use busbar_engine::Event;
 use busbar_link::intent;
 use busbar_ocpp::Version;
 use serde_json::{Value, json};
 
 use super::host::{dialect, is_answer, subject};
-use super::plan::{Order, SECOND, TOKENS, token};
+use super::plan::{Order, SECOND, SITES, TOKENS, token};
 use super::world::World;
+
+fn site(number: u64) -> SiteId {
+    format!("site-{number}").as_str().into()
+}
 
 /// What operators asked.
 #[derive(Default)]
@@ -38,12 +44,31 @@ impl World {
     pub(super) fn set_up(&mut self) {
         let tariff = self.pricer.tariff(self.seed);
         self.ask(Subject::Network, Request::PutTariff(Box::new(tariff), Precondition::None));
+        for number in 0..SITES {
+            self.put_site(number);
+        }
         for index in 0..TOKENS {
             self.put_token(index, index + 1 == TOKENS);
         }
         self.until(self.now + 30 * SECOND);
         self.check_answers();
         self.calm = false;
+    }
+
+    fn put_site(&mut self, number: u64) {
+        let put = SitePut {
+            at: Timestamp(0),
+            actor: Actor::Clock,
+            site: site(number),
+            name: "A site".into(),
+            time_zone: Policy::default().time_zone.into(),
+            currency: Currency::parse("EUR").expect("a currency"),
+            party: None,
+            load: None,
+            version: 0,
+        };
+        let request = Request::PutSite(Box::new(put), Precondition::None);
+        self.ask(Subject::Site(site(number)), request);
     }
 
     fn put_token(&mut self, index: usize, blocked: bool) {
@@ -117,6 +142,12 @@ impl World {
                 self.ask(Subject::Network, Request::PutTariff(put, Precondition::None));
             }
             Order::Register { station, registration } => self.register(*station, *registration),
+            Order::Place { station, site: number } => {
+                let name = self.stations[*station].sim.spec().identity.clone();
+                let (station, precondition) = (name.as_str().into(), Precondition::None);
+                let site = number.map(site);
+                self.ask(Subject::Network, Request::PlaceStation { station, site, precondition });
+            }
             Order::Block { token, blocked } => self.put_token(*token, *blocked),
             Order::RemoteStart { station, evse, token: who } => {
                 let id = token(*who).id;

@@ -10,7 +10,7 @@ use busbar_charging::fact::command::CommandOutcome;
 use busbar_charging::fact::metering::{ReadingValue, ReportKey, ReportKind};
 use busbar_charging::fact::station::AuthorizationStatus;
 use busbar_charging::fact::transaction::{CdrKind, CdrSealed};
-use busbar_charging::ids::{CdrId, CommandId, SessionId};
+use busbar_charging::ids::{CdrId, CommandId, SessionId, StationId};
 use busbar_charging::network::Network;
 use busbar_charging::site::Site;
 use busbar_charging::subject::Subject;
@@ -42,6 +42,9 @@ pub(super) struct Oracle {
     pub(super) sessions: BTreeMap<SessionId, Sums>,
     cdrs: BTreeSet<CdrId>,
     pub(super) commands: BTreeMap<CommandId, Command>,
+    /// Stations that left a site, and that came to one, by the number of the move.
+    released: BTreeSet<(String, u64)>,
+    adopted: BTreeSet<(String, u64)>,
     /// Idempotency keys by station.
     keys: BTreeSet<(String, String)>,
 }
@@ -84,7 +87,8 @@ impl Oracle {
             self.network.apply(fact);
             self.network.rows(fact)
         } else {
-            let site = self.sites.entry(subject.clone()).or_default();
+            let site = self.sites.entry(subject.clone());
+            let site = site.or_insert_with(|| Site::new(subject.clone()));
             site.apply(fact);
             site.rows(fact)
         };
@@ -122,6 +126,17 @@ impl Oracle {
                 }
             }
             Fact::CdrSealed(sealed) => self.sealed(sealed),
+            Fact::StationReleased(released) => {
+                let place = (released.station.to_string(), released.number);
+                assert!(self.released.insert(place), "a station left twice: {released:?}");
+            }
+            Fact::StationAdopted(adopted) => {
+                let released = &adopted.released;
+                let place = (released.station.to_string(), released.number);
+                assert!(self.released.contains(&place), "nobody let it go: {adopted:?}");
+                assert!(self.adopted.insert(place), "a station came twice: {adopted:?}");
+                self.check_alone(&released.station);
+            }
             Fact::CommandWanted(wanted) => {
                 if let Some(key) = &wanted.key {
                     let once = self.keys.insert((wanted.station.to_string(), key.to_string()));
@@ -148,6 +163,18 @@ impl Oracle {
             }
             _ => {}
         }
+    }
+
+    /// A station is at one site.
+    fn check_alone(&self, station: &StationId) {
+        let having = self.sites.iter().filter(|(_, site)| site.has_station(station));
+        let having: Vec<_> = having.map(|(subject, _)| subject).collect();
+        assert!(having.len() == 1, "station {station} is at {having:?}");
+    }
+
+    /// How often stations moved.
+    pub(super) fn moves(&self) -> u64 {
+        self.adopted.len() as u64
     }
 
     /// Ids of 1.6 are a counter: one that goes back would come to an id that was there.

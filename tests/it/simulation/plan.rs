@@ -18,6 +18,9 @@ pub(super) const HOUR: i64 = 60 * MINUTE;
 /// Tokens that are known; the last is blocked from the start.
 pub(super) const TOKENS: usize = 7;
 
+/// Sites that there are at the most.
+pub(super) const SITES: u64 = 3;
+
 /// How often what goes wrong, in permille of each occasion.
 #[derive(Clone, Debug)]
 pub(super) struct Faults {
@@ -65,6 +68,11 @@ pub(super) enum Order {
     Register {
         station: usize,
         registration: Registration,
+    },
+    /// A station is to be at a site, or at none.
+    Place {
+        station: usize,
+        site: Option<u64>,
     },
     /// A token is blocked, or let in again.
     Block {
@@ -140,6 +148,7 @@ impl Plan {
         }
         plan.orders(&mut rng);
         plan.chaos(&mut rng);
+        plan.moves(&mut Rng::part(seed, "moves"));
         plan.planned.sort_by_key(|(at, _)| *at);
         plan
     }
@@ -216,6 +225,37 @@ impl Plan {
                 _ => Order::Block { token, blocked: rng.chance(500) },
             };
             self.push(at, Planned::Order(order));
+        }
+    }
+
+    /// Stations come to sites of two to four in the first minutes, and move at random moments.
+    fn moves(&mut self, rng: &mut Rng) {
+        let stations = self.specs.len() as u64;
+        let sites = stations.div_ceil(4).max(rng.below(SITES) + 1).min(SITES);
+        if rng.chance(200) {
+            return;
+        }
+        for station in 0..stations {
+            let at = START + rng.between(1, 300) * SECOND;
+            let site = Some(station % sites);
+            let place = Order::Place { station: station as usize, site };
+            self.push(at, Planned::Order(place));
+        }
+        for _ in 0..rng.below(3 * stations + 1) {
+            let at = rng.between(START, self.end);
+            let station = rng.below(stations) as usize;
+            let site = rng.chance(800).then(|| rng.below(sites));
+            self.push(at, Planned::Order(Order::Place { station, site }));
+            if rng.chance(300) {
+                // Another wish before this one is fulfilled, or the process dies on the way.
+                let soon = at + rng.between(0, 400);
+                let site = rng.chance(500).then(|| rng.below(sites));
+                self.push(soon, Planned::Order(Order::Place { station, site }));
+            }
+            if rng.chance(300) {
+                let soon = at + rng.between(0, 60);
+                self.push(soon, Planned::Chaos(Chaos::Crash { away: rng.between(1, 2_000) }));
+            }
         }
     }
 

@@ -36,6 +36,8 @@ pub(super) enum Break {
     LosesFact,
     /// A command that may have left is sent again on the next connection.
     RepeatsCommands,
+    /// What one site tells another never arrives.
+    LosesTold,
 }
 
 /// What happens at a point in time.
@@ -120,6 +122,7 @@ pub(super) struct Tally {
     pub(super) held: u64,
     pub(super) credits: u64,
     pub(super) commands: u64,
+    pub(super) moves: u64,
 }
 
 impl Tally {
@@ -132,6 +135,7 @@ impl Tally {
         self.held += other.held;
         self.credits += other.credits;
         self.commands += other.commands;
+        self.moves += other.moves;
     }
 }
 

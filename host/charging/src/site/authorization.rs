@@ -94,23 +94,18 @@ impl Site {
 
     /// Whether the token runs another transaction than the one asked for.
     fn runs_elsewhere(&self, context: &Context<'_>, asked: &Asked<'_>) -> bool {
-        let excused = |station: &StationId, id: &TransactionId, evse: Option<u32>| {
-            *station == asked.station.id
-                && (Some(id) == asked.transaction || (evse.is_some() && evse == asked.evse))
-        };
-        let here = self.stations().any(|station| {
-            station.transactions.values().any(|transaction| {
-                transaction.is_live()
-                    && transaction.starter() == Some(asked.token)
-                    && !excused(&station.id, &transaction.id, transaction.glance.evse)
-            })
+        let here = asked.station.transactions.values().any(|transaction| {
+            let excused = Some(&transaction.id) == asked.transaction
+                || (asked.evse.is_some() && transaction.glance.evse == asked.evse);
+            transaction.is_live() && transaction.starter() == Some(asked.token) && !excused
         });
+        // Those of other stations, of this site too, by their rows: a site may have many.
         here || context.recalled.rows.iter().any(|(key, row)| {
             let of_token = key.table == Table::Live
                 && key.path.starts_with(&Key::live_prefix(asked.token).path);
             of_token
                 && row.as_ref().is_some_and(|row| match row::Live::from_row(row) {
-                    Ok(row::Live { at: (station, _) }) => self.station(&station).is_none(),
+                    Ok(row::Live { at: (station, _) }) => station != asked.station.id,
                     Err(_) => false,
                 })
         })

@@ -21,7 +21,6 @@ use crate::ids::{CdrId, StationId, TransactionId};
 use crate::input::Work;
 use crate::pricing::bill::{Totals, add_up};
 use crate::pricing::{CutSession, Line, NamedValue, PriceError};
-use crate::subject::Subject;
 use crate::units::{Micros, Millis, Money, Timestamp};
 
 mod seal;
@@ -142,7 +141,7 @@ impl Site {
             return;
         };
         let attributes = attributes(station, transaction);
-        let session = plan.course.metered(context.policy, attributes);
+        let session = plan.course.metered(self.time_zone(context), attributes);
         let attempt = transaction.attempts + 1;
         outcome.facts.push(Fact::from(PriceWanted {
             at: now,
@@ -154,7 +153,7 @@ impl Site {
             quote: (&*tariff).into(),
         }));
         outcome.work.push(Work::Price {
-            subject: Subject::Station(station.id.clone()),
+            subject: self.subject.clone(),
             station: station.id.clone(),
             transaction: transaction.id.clone(),
             attempt,

@@ -268,6 +268,14 @@ pub(crate) fn end_sent(now: Timestamp, station: &Station, outcome: &mut Outcome)
     }
 }
 
+/// Ends all commands that did not end: the station leaves this site, and its line is closed.
+pub(crate) fn end_all(now: Timestamp, station: &Station, outcome: &mut Outcome) {
+    end_sent(now, station, outcome);
+    for command in station.commands.values().filter(|command| command.is_waiting()) {
+        end(outcome, now, &station.id, command, CommandOutcome::Offline);
+    }
+}
+
 /// The commands whose effect this message is.
 pub(crate) fn effects_of_report(
     now: Timestamp,

@@ -83,11 +83,11 @@ impl Course {
     }
 
     /// As `cut` takes it.
-    pub(crate) fn metered(&self, policy: &Policy, attributes: Vec<NamedValue>) -> MeteredSession {
+    pub(crate) fn metered(&self, time_zone: &str, attributes: Vec<NamedValue>) -> MeteredSession {
         MeteredSession {
             start: self.start,
             end: self.end,
-            time_zone: policy.time_zone.clone(),
+            time_zone: time_zone.to_owned(),
             energy: self.energy.clone(),
             activities: self.activities.clone(),
             power: self.power.clone(),

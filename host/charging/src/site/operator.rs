@@ -8,12 +8,14 @@ use super::station::Station;
 use super::transaction::Transaction;
 use crate::action::{Action, Done, Problem, Reply};
 use crate::context::{Context, Outcome};
+use crate::fact::site::SitePut;
 use crate::fact::station::{Registration, StationProfileReset, StationRegistered, StationRemoved};
 use crate::fact::transaction::{BillingRecord, HeldFor, Quote, RepriceAsked, SessionSettled};
 use crate::fact::{Actor, Call, Fact};
 use crate::ids::{StationId, TransactionId};
 use crate::input::{Precondition, Request};
 use crate::network::{done, problem, unmet};
+use crate::subject::Subject;
 use crate::units::Timestamp;
 
 /// Who asks, and whom to answer.
@@ -49,8 +51,23 @@ impl Site {
                 let held = self.held(context, &station, &transaction);
                 resolve(context, asking, held, accept, reason)
             }
+            Request::PutSite(put, precondition) => self.put_site(asking, *put, precondition),
             _ => problem(asking.call, Problem::Invalid("this is asked of the network".into())),
         }
+    }
+
+    fn put_site(&self, asking: Asking, mut put: SitePut, precondition: Precondition) -> Outcome {
+        if !matches!(&self.subject, Subject::Site(site) if *site == put.site) {
+            return problem(asking.call, Problem::Invalid("this is asked of another site".into()));
+        }
+        let version = self.put().map(|put| put.version);
+        if let Some(refused) = unmet(version, precondition) {
+            return problem(asking.call, refused);
+        }
+        put.at = asking.now;
+        put.actor = asking.actor;
+        put.version = version.unwrap_or(0) + 1;
+        done(asking.call, Done::Version(put.version), put)
     }
 
     fn register(

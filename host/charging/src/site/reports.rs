@@ -202,7 +202,7 @@ impl Site {
             return true;
         }
         let course = Course::of(after, context.policy, station.behind);
-        let metered = course.metered(context.policy, Vec::new());
+        let metered = course.metered(self.time_zone(context), Vec::new());
         let cuts = |boundaries| cut(&metered, boundaries).map(|session| session.periods.len());
         cuts(&prepared.boundaries) == cuts(&Boundaries::default())
     }

@@ -13,7 +13,7 @@ use crate::fact::command::{CommandEnded, CommandOutcome, CommandWanted};
 use crate::fact::metering::ReportKind;
 use crate::fact::station::StationStatus;
 use crate::fact::transaction::BillingRecord;
-use crate::ids::TransactionId;
+use crate::ids::{SiteId, TransactionId};
 use crate::row::{self, RowBody, SessionState};
 use crate::subject::{Key, Row};
 use crate::units::Timestamp;
@@ -21,15 +21,21 @@ use crate::units::Timestamp;
 type Rows = Vec<(Key, Option<Row>)>;
 
 /// The rows that a fact changes.
-pub(crate) fn rows(station: &Station, fact: &Fact) -> Rows {
+pub(crate) fn rows(site: Option<&SiteId>, station: &Station, fact: &Fact) -> Rows {
     match fact {
-        Fact::StationRegistered(_)
-        | Fact::StationRemoved(_)
-        | Fact::StationProfileReset(_)
+        Fact::StationRegistered(_) | Fact::StationRemoved(_) | Fact::StationAdopted(_) => {
+            let mut rows = vec![station_row(site, station)];
+            rows.extend(site.map(|site| {
+                let here = (!station.removed).then(|| Row(Vec::new()));
+                (Key::site_station(site, &station.id), here)
+            }));
+            rows
+        }
+        Fact::StationProfileReset(_)
         | Fact::StationConnected(_)
         | Fact::StationDisconnected(_)
         | Fact::StationBooted(_)
-        | Fact::StationRecorded(_) => vec![station_row(station)],
+        | Fact::StationRecorded(_) => vec![station_row(site, station)],
         Fact::StationStatus(status) => {
             let mut rows = Rows::from_iter(connector_row(station, status));
             if let Some(transaction) = &status.transaction {
@@ -83,6 +89,16 @@ pub(crate) fn rows(station: &Station, fact: &Fact) -> Rows {
     }
 }
 
+/// The rows that a fact changes of a station that is not here any more.
+pub(crate) fn left(site: Option<&SiteId>, fact: &Fact) -> Rows {
+    match (site, fact) {
+        (Some(site), Fact::StationReleased(released)) => {
+            vec![(Key::site_station(site, &released.station), None)]
+        }
+        _ => Rows::new(),
+    }
+}
+
 fn ended_rows(ended: &CommandEnded, effect: Option<bool>) -> Rows {
     let body = row::Command {
         wanted: CommandWanted::clone(&ended.wanted),
@@ -120,7 +136,7 @@ fn connector_row(station: &Station, told: &StationStatus) -> Option<(Key, Option
     Some((Key::connector(&station.id, newest.evse, newest.connector), Some(body.to_row())))
 }
 
-fn station_row(station: &Station) -> (Key, Option<Row>) {
+fn station_row(site: Option<&SiteId>, station: &Station) -> (Key, Option<Row>) {
     let body = row::Station {
         station: station.id.clone(),
         registered: station.registered.clone(),
@@ -131,6 +147,7 @@ fn station_row(station: &Station) -> (Key, Option<Row>) {
         standing: station.standing(),
         least_profile: station.least_profile(),
         last_remote: station.last_remote.clone(),
+        site: site.cloned(),
     };
     (Key::station(&station.id), Some(body.to_row()))
 }

@@ -3,6 +3,7 @@
 mod bench;
 mod billing;
 mod costs;
+mod moves;
 mod permutations;
 mod pitfalls;
 mod rules;

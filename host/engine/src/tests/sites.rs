@@ -3,17 +3,20 @@
 
 use std::collections::BTreeMap;
 
+use busbar_charging::action::{Done, Reply};
 use busbar_charging::fact::metering::{
     ChargingState, Measurand, Reading, ReadingContext, ReadingValue, Report, ReportKind,
 };
 use busbar_charging::fact::station::{ConnectorStatus, Dialect};
-use busbar_charging::input::{Precondition, StationEvent, TransactionRef};
+use busbar_charging::ids::StationId;
+use busbar_charging::input::{Precondition, Request, StationEvent, TransactionRef};
+use busbar_charging::row::{self, RowBody, SessionState};
 use busbar_charging::site::Site;
-use busbar_charging::subject::Subject;
+use busbar_charging::subject::{Key, Subject, Table};
 use busbar_charging::units::{Energy, Millis, Timestamp};
 use proptest::prelude::*;
 
-use super::world::{World, put_tariff, put_token, token};
+use super::world::{World, put_site, put_tariff, put_token, site, token};
 
 fn connected(incarnation: u64) -> StationEvent {
     let (dialect, remote) = (Dialect::V201, "192.0.2.1:1".into());
@@ -112,6 +115,9 @@ enum Step {
     Transaction(u8, u8, u8, ReportKind),
     Tariff(u8),
     Token(u8),
+    Site(u8),
+    Place(u8, Option<u8>),
+    Tell,
     FailWork,
     ReadRecall,
     AnswerRecall,
@@ -138,6 +144,10 @@ fn step() -> impl Strategy<Value = Step> {
             .prop_map(|(s, t, seq, kind)| Step::Transaction(s, t, seq, kind)),
         1 => (0..2_u8).prop_map(Step::Tariff),
         2 => (0..3_u8).prop_map(Step::Token),
+        2 => (0..2_u8).prop_map(Step::Site),
+        3 => (0..3_u8, prop::option::weighted(0.8, 0..2_u8))
+            .prop_map(|(station, site)| Step::Place(station, site)),
+        6 => Just(Step::Tell),
         2 => Just(Step::FailWork),
         6 => Just(Step::ReadRecall),
         6 => Just(Step::AnswerRecall),
@@ -168,6 +178,15 @@ fn event(world: &World, step: &Step) -> Option<(u8, StationEvent)> {
     })
 }
 
+fn station(n: u8) -> StationId {
+    format!("S{n}").as_str().into()
+}
+
+fn place(n: u8, at: Option<u8>) -> Request {
+    let precondition = Precondition::None;
+    Request::PlaceStation { station: station(n), site: at.map(site), precondition }
+}
+
 /// The facts that were decided when a call was decided at once: it must not be answered before
 /// they are durable.
 type Floors = BTreeMap<u64, u64>;
@@ -184,6 +203,9 @@ fn take(world: &mut World, floors: &mut Floors, step: &Step) {
     match *step {
         Step::Tariff(n) => drop(world.ask(put_tariff(n))),
         Step::Token(n) => drop(world.ask(put_token(n, Precondition::None))),
+        Step::Site(n) => drop(world.ask_of(Subject::Site(site(n)), put_site(n))),
+        Step::Place(station, at) => drop(world.ask(place(station, at))),
+        Step::Tell => world.tell(),
         Step::FailWork => world.fail_work(),
         Step::ReadRecall => world.read_recall(),
         Step::AnswerRecall => world.answer_recall(),
@@ -203,6 +225,11 @@ fn run(steps: &[Step]) -> Result<(), TestCaseError> {
         take(&mut world, &mut floors, step);
     }
     world.settle();
+    // Who waits for a price stays where it is.
+    while !world.work.is_empty() {
+        world.fail_work();
+        world.settle();
+    }
     for (call, _, durable) in &world.replies {
         let floor = floors.get(call).copied().unwrap_or(0);
         prop_assert!(*durable as u64 >= floor, "{call} left before its facts were durable");
@@ -211,6 +238,10 @@ fn run(steps: &[Step]) -> Result<(), TestCaseError> {
     // Once more through the start, with what is in snapshots and what is not.
     world.crash();
     world.settle();
+    while !world.work.is_empty() {
+        world.fail_work();
+        world.settle();
+    }
     check_states(&world)
 }
 
@@ -219,8 +250,8 @@ fn check_states(world: &World) -> Result<(), TestCaseError> {
     prop_assert_eq!(world.engine.network(), &replayed.network);
     for (subject, site) in &replayed.sites {
         // By what a snapshot keeps: when a running cost was last asked for is not in it.
-        let now = world.engine.site(subject).map(Site::snapshot);
-        prop_assert_eq!(now, Some(site.snapshot()), "{}", subject);
+        let now = world.engine.site(subject).map(Site::snapshot).unwrap_or_default();
+        prop_assert_eq!(now, site.snapshot(), "{}", subject);
     }
     for (key, row) in &replayed.rows {
         prop_assert_eq!(world.disk.rows.get(key), Some(row), "{:?}", key);
@@ -232,7 +263,70 @@ fn check_states(world: &World) -> Result<(), TestCaseError> {
         .find(|subject| **subject != Subject::Network && !replayed.sites.contains_key(subject));
     prop_assert_eq!(of_nothing, None, "a subject without facts stays");
     prop_assert_eq!(world.engine.counters().idle_deadlines, 0);
+    (0..3).try_for_each(|n| check_place(world, &station(n)))
+}
+
+/// A station is at one site, where the network thinks it is; and where it is wanted, unless a
+/// transaction keeps it.
+fn check_place(world: &World, station: &StationId) -> Result<(), TestCaseError> {
+    let own = Subject::Station(station.clone());
+    let holder = world.engine.network().holder(station).unwrap_or(own);
+    let has = |subject: &&Subject| {
+        world.engine.site(subject).is_some_and(|site| site.has_station(station))
+    };
+    let having: Vec<_> = world.engine.subjects().filter(has).collect();
+    let is_known = world.disk.rows.contains_key(&Key::station(station));
+    prop_assert_eq!(having, Vec::from_iter(is_known.then_some(&holder)));
+    let Some(row) = world.disk.rows.get(&Key::place(station)) else { return Ok(()) };
+    let place = row::Place::from_row(row).unwrap();
+    let wanted = place.placed.site.clone();
+    let charges = world.disk.rows.values().any(|row| {
+        row::Session::from_row(row)
+            .is_ok_and(|s| s.station == *station && s.state == SessionState::Open)
+    });
+    prop_assert!(charges || place.holder == wanted, "{place:?}");
+    let mut at = world.disk.rows.keys().filter(|key| key.table == Table::SiteStation);
+    let listed = at.find(|key| key.path.ends_with(&format!("\0{station}")));
+    prop_assert_eq!(listed.cloned(), place.holder.map(|site| Key::site_station(&site, station)));
     Ok(())
+}
+
+#[test]
+fn a_station_moves_with_all_that_is_known_of_it() {
+    let mut world = World::new();
+    world.ask_of(Subject::Site(site(0)), put_site(0));
+    world.hear("S1", connected(1));
+    world.hear("S1", booted());
+    world.hear("S1", transaction(1, 0, ReportKind::Started, world.now));
+    world.settle();
+    let before = world.engine.site(&Subject::Station(station(1))).unwrap().clone();
+    let asked = world.ask(place(1, Some(0)));
+    world.settle();
+    let answer = world.replies.iter().find(|(number, ..)| *number == asked);
+    assert!(matches!(answer, Some((_, Reply::Done(Done::Version(1)), _))), "{answer:?}");
+    // It charges: it stays until that is over, across a crash, and then it goes at once.
+    assert_eq!(world.engine.site(&Subject::Station(station(1))), Some(&before));
+    world.crash();
+    world.hear("S1", connected(2));
+    world.settle();
+    world.hear("S1", transaction(1, 1, ReportKind::Ended, world.now));
+    for _ in 0..3 {
+        world.settle();
+        world.fail_work();
+    }
+    let there = world.engine.site(&Subject::Site(site(0))).unwrap();
+    assert!(there.has_station(&station(1)));
+    let left = world.engine.site(&Subject::Station(station(1)));
+    assert!(left.is_none_or(Site::is_empty), "{left:?}");
+    check_states(&world).unwrap();
+    // What it says goes to where it is.
+    world.hear("S1", connected(2));
+    world.settle();
+    world.hear("S1", status(ConnectorStatus::Available));
+    world.settle();
+    let row = &world.disk.rows[&Key::station(&station(1))];
+    let row = row::Station::from_row(row).unwrap();
+    assert_eq!((row.connected.is_some(), row.site), (true, Some(site(0))));
 }
 
 proptest! {

@@ -8,10 +8,13 @@ use std::sync::Arc;
 use busbar_charging::action::{Action, Reply};
 use busbar_charging::context::Policy;
 use busbar_charging::fact::network::{TariffPut, TokenPut};
+use busbar_charging::fact::site::SitePut;
 use busbar_charging::fact::station::AuthorizationStatus;
 use busbar_charging::fact::{Actor, Call, Fact};
-use busbar_charging::ids::{Hash, IdToken, StationId, TokenKind};
-use busbar_charging::input::{Input, Needs, Precondition, Recalled, Request, StationEvent, Work};
+use busbar_charging::ids::{Hash, IdToken, SiteId, StationId, TokenKind};
+use busbar_charging::input::{
+    Input, Needs, Precondition, Recalled, Request, StationEvent, Told, Work,
+};
 use busbar_charging::network::Network;
 use busbar_charging::pricing::{Boundaries, PreparedTariff, PriceError};
 use busbar_charging::site::Site;
@@ -110,6 +113,8 @@ pub(super) struct World {
     pub(super) replies: Vec<(u64, Reply, usize)>,
     /// Work that nobody answered yet.
     pub(super) work: VecDeque<Work>,
+    /// What subjects tell each other, on its way.
+    pub(super) told: VecDeque<(Subject, Told)>,
     requests: u64,
     /// Facts that the engine started from.
     pub(super) restored: u64,
@@ -134,6 +139,7 @@ impl World {
             in_flight: None,
             replies: Vec::new(),
             work: VecDeque::new(),
+            told: VecDeque::new(),
             requests: 0,
             restored: 0,
         };
@@ -158,19 +164,32 @@ impl World {
                     };
                     self.replies.push((number, reply, self.disk.facts().count()));
                 }
+                Output::Act(Action::Tell { to, told }) => self.told.push_back((to, told)),
                 Output::Act(_) => {}
                 Output::Work(work) => self.work.push_back(work),
             }
         }
     }
 
+    /// What was told arrives.
+    pub(super) fn tell(&mut self) {
+        let Some((to, told)) = self.told.pop_front() else { return };
+        self.engine.handle(Event::Input(to, Input::Told(told)), self.now);
+        self.drain();
+    }
+
     /// Asks the network something; returns the request's number.
     pub(super) fn ask(&mut self, request: Request) -> u64 {
+        self.ask_of(Subject::Network, request)
+    }
+
+    /// Asks a subject something; returns the request's number.
+    pub(super) fn ask_of(&mut self, subject: Subject, request: Request) -> u64 {
         self.requests += 1;
         let call = Call::Api { incarnation: self.incarnation, request: self.requests };
         let actor = Actor::User("test".into());
         let input = Input::Operator { actor, call: Some(call), request };
-        self.engine.handle(Event::Input(Subject::Network, input), self.now);
+        self.engine.handle(Event::Input(subject, input), self.now);
         self.drain();
         self.requests
     }
@@ -247,9 +266,13 @@ impl World {
             self.answer_recall();
             self.commit();
             self.acknowledge();
-            if self.recalls.is_empty() && self.in_flight.is_none() {
+            self.tell();
+            let quiet = |world: &Self| {
+                world.recalls.is_empty() && world.in_flight.is_none() && world.told.is_empty()
+            };
+            if quiet(self) {
                 self.pass(5);
-                if self.recalls.is_empty() && self.in_flight.is_none() {
+                if quiet(self) {
                     return;
                 }
             }
@@ -260,6 +283,7 @@ impl World {
     pub(super) fn crash(&mut self) {
         self.recalls.clear();
         self.work.clear();
+        self.told.clear();
         self.in_flight = None;
         self.incarnation += 1;
         let restored = self.disk.reopen();
@@ -280,7 +304,8 @@ impl World {
                     all.network.rows(fact)
                 }
                 _ => {
-                    let site = all.sites.entry(subject.clone()).or_default();
+                    let site = all.sites.entry(subject.clone());
+                    let site = site.or_insert_with(|| Site::new(subject.clone()));
                     site.apply(fact);
                     site.rows(fact)
                 }
@@ -316,6 +341,25 @@ pub(super) fn put_token(n: u8, precondition: Precondition) -> Request {
         version: 0,
     };
     Request::PutToken(Box::new(put), precondition)
+}
+
+pub(super) fn site(n: u8) -> SiteId {
+    format!("site-{n}").as_str().into()
+}
+
+pub(super) fn put_site(n: u8) -> Request {
+    let put = SitePut {
+        at: Timestamp(0),
+        actor: Actor::Clock,
+        site: site(n),
+        name: "A site".into(),
+        time_zone: "Europe/Berlin".into(),
+        currency: Currency::parse("EUR").unwrap(),
+        party: None,
+        load: None,
+        version: 0,
+    };
+    Request::PutSite(Box::new(put), Precondition::None)
 }
 
 pub(super) fn put_tariff(n: u8) -> Request {

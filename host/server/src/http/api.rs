@@ -10,6 +10,7 @@ pub mod events;
 pub mod frames;
 pub mod plugins;
 pub mod sessions;
+pub mod sites;
 pub mod stations;
 pub mod tariffs;
 pub mod tokens;
@@ -49,6 +50,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
     security(("bearer" = [])),
     tags(
         (name = "stations", description = "Charging stations, their frames and commands to them"),
+        (name = "sites", description = "Sites, and which stations are where"),
         (name = "charging", description = "Transactions, sessions and CDRs"),
         (name = "tokens", description = "Who may charge"),
         (name = "tariffs", description = "What it costs, and the plugins that say so"),
@@ -63,6 +65,10 @@ fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(stations::list))
         .routes(routes!(stations::get, stations::put, stations::delete))
         .routes(routes!(stations::reset_security_profile))
+        .routes(routes!(sites::list))
+        .routes(routes!(sites::get, sites::put))
+        .routes(routes!(sites::stations))
+        .routes(routes!(sites::place, sites::put_place))
         .routes(routes!(frames::list))
         .routes(routes!(commands::send))
         .routes(routes!(transactions::list))

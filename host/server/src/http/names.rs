@@ -1,6 +1,6 @@
 //! Owns which names may come in over HTTP. What cannot be a name never reaches the core or a key.
 
-use busbar_charging::ids::{IdToken, StationId, TariffId, TokenKind};
+use busbar_charging::ids::{IdToken, SiteId, StationId, TariffId, TokenKind};
 use uuid::Uuid;
 
 use super::problem::{Kind, Problem};
@@ -28,11 +28,26 @@ pub fn is_station(text: &str) -> bool {
 /// # Errors
 /// It cannot be one.
 pub fn tariff(text: &str) -> Result<TariffId, Problem> {
-    let allowed = |b: u8| b.is_ascii_alphanumeric() || b"-_.".contains(&b);
-    if (1..=36).contains(&text.len()) && text.bytes().all(allowed) && text != "." && text != ".." {
+    if is_plain_id(text) {
         return Ok(text.into());
     }
     Err(Kind::NotFound.because("a tariff's id has 1 to 36 characters of A-Z, a-z, 0-9 and -_."))
+}
+
+/// A site's id.
+///
+/// # Errors
+/// It cannot be one.
+pub fn site(text: &str) -> Result<SiteId, Problem> {
+    if is_plain_id(text) {
+        return Ok(text.into());
+    }
+    Err(Kind::NotFound.because("a site's id has 1 to 36 characters of A-Z, a-z, 0-9 and -_."))
+}
+
+fn is_plain_id(text: &str) -> bool {
+    let allowed = |b: u8| b.is_ascii_alphanumeric() || b"-_.".contains(&b);
+    (1..=36).contains(&text.len()) && text.bytes().all(allowed) && text != "." && text != ".."
 }
 
 /// A token of a kind as 2.x spells it.

@@ -152,7 +152,11 @@ fn list_name(table: Table) -> &'static str {
         Table::Plugin => "plugins",
         Table::SessionCdr => "session-cdrs",
         Table::Command => "commands",
-        Table::Start | Table::Live | Table::Idempotency | Table::Connector => "other",
+        Table::Site => "sites",
+        Table::SiteStation => "site-stations",
+        Table::Start | Table::Live | Table::Idempotency | Table::Connector | Table::Place => {
+            "other"
+        }
     }
 }
 

@@ -47,7 +47,7 @@ impl Connections {
             | Action::Abandon { generation, .. }
             | Action::Accept { generation, .. }
             | Action::Close { generation, .. } => *generation,
-            Action::Reply { call: Call::Api { .. }, .. } => return false,
+            Action::Reply { call: Call::Api { .. }, .. } | Action::Tell { .. } => return false,
         };
         self.mailboxes
             .get(&generation)

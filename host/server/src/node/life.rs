@@ -266,6 +266,9 @@ impl Deciding {
                     self.engine.handle(Event::Input(subject, input), clock::now());
                 }
             }
+            Action::Tell { to, told } => {
+                self.engine.handle(Event::Input(to, Input::Told(told)), clock::now());
+            }
             other => {
                 self.connections.act(other);
             }

@@ -69,7 +69,8 @@ impl Replay {
                 self.network.rows(&fact)
             }
             _ => {
-                let site = self.sites.entry(subject).or_default();
+                let new = || Site::new(subject.clone());
+                let site = self.sites.entry(subject.clone()).or_insert_with(new);
                 site.apply(&fact);
                 site.rows(&fact)
             }

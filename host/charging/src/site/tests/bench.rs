@@ -21,7 +21,7 @@ use crate::pricing::{
 };
 use crate::row::{self, RowBody};
 use crate::site::Site;
-use crate::subject::{Key, Row, Table};
+use crate::subject::{Key, Row, Subject, Table};
 use crate::units::{Currency, Energy, Micros, Millis, Timestamp};
 
 pub(super) const T0: Timestamp = Timestamp(1_780_000_000_000);
@@ -44,6 +44,10 @@ pub(super) struct Bench {
 
 pub(super) fn station() -> StationId {
     StationId::from("CS1")
+}
+
+pub(super) fn site() -> Site {
+    Site::new(Subject::Station(station()))
 }
 
 pub(super) fn token() -> IdToken {
@@ -92,7 +96,7 @@ impl Bench {
     /// A connected, booted station, a good token, 0.50 per kWh.
     pub(super) fn new(dialect: Dialect) -> Self {
         let mut bench = Self {
-            site: Site::default(),
+            site: site(),
             network: Network::default(),
             rows: BTreeMap::new(),
             now: T0,
@@ -360,7 +364,7 @@ impl Bench {
 
     /// As after a crash: state from a snapshot, everything else gone.
     pub(super) fn restart(&mut self) {
-        let mut site = Site::default();
+        let mut site = site();
         self.site.snapshot().iter().for_each(|fact| site.apply(fact));
         self.site = site;
         self.input(Input::Recovered);

@@ -8,7 +8,6 @@ use crate::fact::metering::{ReadingContext, ReportKind};
 use crate::fact::station::{AuthorizationStatus, ConnectorStatus, Dialect, Registration};
 use crate::ids::{IdToken, TokenKind};
 use crate::input::{CommandReturned, Input, Request, StationEvent, TransactionRef};
-use crate::site::Site;
 use crate::units::Millis;
 
 fn authorize(bench: &mut Bench, token: IdToken) -> AuthorizationStatus {
@@ -104,7 +103,7 @@ fn pitfall_048_049_a_stop_of_an_id_that_is_none_is_answered_and_kept_as_an_orpha
 #[test]
 fn attack_38_a_station_that_was_never_accepted_may_not_charge() {
     let mut fresh = Bench::new(Dialect::V16);
-    fresh.site = crate::site::Site::default();
+    fresh.site = super::bench::site();
     fresh.connect(Dialect::V16);
     let start = report(ReportKind::Started, at(0), None);
     let reply = fresh.report(TransactionRef::Issue, start.clone());
@@ -278,7 +277,7 @@ fn attack_11_a_lower_security_profile_needs_an_operator_and_is_remembered() {
     bench.input(Input::Station { station: station(), generation: 72, call: None, event });
     for from_snapshot in [false, true] {
         if from_snapshot {
-            let mut again = Site::default();
+            let mut again = site();
             bench.site.snapshot().iter().for_each(|fact| again.apply(fact));
             assert_eq!(again, bench.site);
             bench.site = again;

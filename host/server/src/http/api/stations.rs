@@ -36,6 +36,9 @@ const MOST_CONNECTORS: usize = 256;
 pub struct Station {
     /// Its identity: the last part of the path that it connects to.
     id: String,
+    /// The site that it is at; absent where it is a site of its own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    site_id: Option<String>,
     /// Whether it is connected now.
     online: bool,
     /// How it is registered; absent for one that was let in without.
@@ -323,7 +326,7 @@ fn connectors(reader: &dyn Reader, id: &StationId) -> Result<Vec<Connector>, Sto
     Ok(shown.map(Connector::from).collect())
 }
 
-/// Whose state a station is in.
+/// Whom to ask about a station; the engine knows at which site it is.
 pub(super) fn subject_of(station: &StationId) -> Subject {
     Subject::Station(station.clone())
 }
@@ -415,6 +418,7 @@ impl From<row::Station> for Station {
         let version = version_of(&row).unwrap_or(0);
         Self {
             id: row.station.to_string(),
+            site_id: row.site.map(|site| site.to_string()),
             online: row.connected.is_some(),
             registration: row.registered.map(|registered| StationRegistration {
                 status: registered.registration.into(),

@@ -195,3 +195,47 @@ async fn a_node_that_is_down_says_so() {
     assert_eq!((ready.status.as_u16(), &ready.json["draining"]), (503, &true.into()));
     assert_eq!(rig.get("/livez").await.status, 200);
 }
+
+#[tokio::test]
+async fn sites_are_made_and_stations_move_to_them() {
+    let rig = Rig::ready(Dialect::V201).await;
+    let made = rig.put("/api/v1/sites/north", r#"{"name":"North yard","currency":"SEK"}"#).await;
+    assert_eq!((made.status.as_u16(), &made.json["version"]), (201, &1.into()), "{}", made.text);
+    let stale = [JSON, ("if-match", "\"7\"")];
+    let body = r#"{"name":"North","time_zone":"Europe/Stockholm"}"#;
+    let refused = rig.send("PUT", "/api/v1/sites/north", &stale, body).await;
+    assert_eq!(refused.problem(), "precondition-failed");
+    let fresh = [JSON, ("if-match", "\"1\"")];
+    assert_eq!(rig.send("PUT", "/api/v1/sites/north", &fresh, body).await.status, 200);
+    let read = rig.get("/api/v1/sites/north").await;
+    assert_eq!((read.header("etag"), &read.json["name"]), ("\"2\"", &"North".into()));
+    assert_eq!(rig.get("/api/v1/sites").await.json["items"][0]["time_zone"], "Europe/Stockholm");
+    for (body, place) in [
+        (r#"{"name":" "}"#, "/name"),
+        (r#"{"name":"x","time_zone":"Mars/Olympus"}"#, "/time_zone"),
+        (r#"{"name":"x","currency":"euro"}"#, "/currency"),
+        (r#"{"name":"x","party":{"country":"de","id":"ABC"}}"#, "/party/country"),
+    ] {
+        let answer = rig.put("/api/v1/sites/south", body).await;
+        assert_eq!(answer.json["errors"][0]["pointer"], place, "{}", answer.text);
+    }
+    let path = "/api/v1/stations/CS1/site";
+    assert_eq!(rig.get(path).await.json["moving"], false);
+    let nowhere = rig.put(path, r#"{"site_id":"south"}"#).await;
+    assert_eq!(nowhere.problem(), "invalid-body", "{}", nowhere.text);
+    let unknown = rig.put("/api/v1/stations/CS9/site", r#"{"site_id":"north"}"#).await;
+    assert_eq!(unknown.problem(), "not-found");
+    assert_eq!(rig.put(path, r#"{"site_id":"north"}"#).await.status, 201);
+    let placed = rig.get(path).await.json;
+    assert_eq!((&placed["site_id"], &placed["moving"]), (&"north".into(), &false.into()));
+    let stations = rig.get("/api/v1/sites/north/stations").await.json;
+    assert_eq!(stations["items"], serde_json::json!([{ "id": "CS1" }]));
+    let station = rig.get("/api/v1/stations/CS1").await.json;
+    assert_eq!((&station["site_id"], &station["online"]), (&"north".into(), &false.into()));
+    let stale = [JSON, ("if-match", "\"9\"")];
+    let refused = rig.send("PUT", path, &stale, r#"{"site_id":null}"#).await;
+    assert_eq!(refused.problem(), "precondition-failed");
+    assert_eq!(rig.put(path, r#"{"site_id":null}"#).await.status, 200);
+    let stations = rig.get("/api/v1/sites/north/stations").await.json;
+    assert_eq!(stations["items"], serde_json::json!([]));
+}

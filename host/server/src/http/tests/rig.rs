@@ -283,6 +283,7 @@ impl World {
                     events.push(Event::Input(subject, input));
                 }
             }
+            Action::Tell { to, told } => events.push(Event::Input(to, Input::Told(told))),
             _ => {}
         }
     }

@@ -97,6 +97,11 @@ impl EventData {
             | Fact::TariffPut(_)
             | Fact::PluginInstalled(_)
             | Fact::InputRefused(_) => network(fact),
+            Fact::SitePut(_)
+            | Fact::StationPlaced(_)
+            | Fact::StationReleased(_)
+            | Fact::StationAdopted(_)
+            | Fact::StationMoved(_) => site(fact),
             _ => transaction(fact),
         };
         Self {
@@ -274,6 +279,34 @@ fn network(fact: &Fact) -> EventData {
             detail: Some(f.reason.to_string()),
             ..EventData::default()
         },
+        _ => EventData::default(),
+    }
+}
+
+fn site(fact: &Fact) -> EventData {
+    match fact {
+        Fact::SitePut(f) => EventData {
+            actor: by(&f.actor),
+            version: Some(f.version),
+            detail: Some(f.name.to_string()),
+            ..EventData::default()
+        },
+        Fact::StationPlaced(f) => EventData {
+            actor: by(&f.actor),
+            version: Some(f.version),
+            detail: f.site.as_ref().map(|site| format!("to be at site {site}")),
+            ..told(&f.station)
+        },
+        Fact::StationReleased(f) => {
+            EventData { detail: Some(format!("to {}", f.to)), ..told(&f.station) }
+        }
+        Fact::StationAdopted(f) => {
+            let from = Some(format!("from {}", f.released.from));
+            EventData { detail: from, ..told(&f.released.station) }
+        }
+        Fact::StationMoved(f) => {
+            EventData { detail: Some(format!("is at {}", f.to)), ..told(&f.station) }
+        }
         _ => EventData::default(),
     }
 }
