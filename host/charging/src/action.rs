@@ -7,6 +7,7 @@ use crate::fact::station::{Authorization, Registration};
 use crate::ids::{CdrId, CommandId, StationId, TransactionId};
 use crate::input::Told;
 use crate::subject::Subject;
+use crate::input::notice::ChargingReply;
 use crate::units::{Money, Timestamp};
 
 /// All that is done to the world.
@@ -88,6 +89,8 @@ pub enum Reply {
         /// What it costs, where that is asked for and known.
         cost: Option<Money>,
     },
+    /// To what a station says about smart charging.
+    Charging(ChargingReply),
     /// To any other message: its version's plain answer.
     Received,
     /// To any message of a station that is not accepted: SecurityError.

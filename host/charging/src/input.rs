@@ -1,6 +1,10 @@
 //! Owns the closed list of what can happen. Inputs are never stored: facts are.
 //! Must never hold words of one OCPP version.
 
+pub mod needs;
+pub mod notice;
+pub mod schedule;
+
 use std::sync::Arc;
 
 use crate::fact::command::{Intent, Priority};
@@ -14,6 +18,7 @@ use crate::ids::{CommandId, IdToken, SiteId, StationId, TransactionId};
 use crate::pricing::{CutSession, Line, PriceError};
 use crate::subject::{Key, Row, Subject};
 use crate::units::Timestamp;
+use notice::Notice;
 
 /// All that can happen to a subject.
 #[derive(Clone, Debug)]
@@ -177,6 +182,15 @@ pub enum StationEvent {
         evse: u32,
         /// What was measured.
         readings: Vec<Reading>,
+    },
+    /// A message about smart charging: recorded as it came.
+    Charging {
+        /// What it says.
+        notice: Notice,
+        /// Its action.
+        action: Box<str>,
+        /// Its payload: JSON text.
+        payload: Box<str>,
     },
     /// Any other message: recorded as it came.
     Other {

@@ -229,7 +229,8 @@ impl Site {
             StationEvent::Readings { evse, readings } => {
                 reply(self.metered(now, station, evse, readings).facts, call, Reply::Received)
             }
-            StationEvent::Other { action, payload } => {
+            StationEvent::Other { action, payload }
+            | StationEvent::Charging { action, payload, .. } => {
                 let fact = StationReported { at: now, station: id.clone(), action, payload };
                 reply(vec![fact.into()], call, Reply::Received)
             }
@@ -424,7 +425,7 @@ fn may_say(station: &Station, now: Timestamp, event: &StationEvent) -> bool {
         StationEvent::Authorize { .. } => "Authorize",
         StationEvent::Transaction { .. } => "TransactionEvent",
         StationEvent::Readings { .. } => "MeterValues",
-        StationEvent::Other { action, .. } => action,
+        StationEvent::Other { action, .. } | StationEvent::Charging { action, .. } => action,
     };
     if station.is_accepted() {
         return true;
@@ -466,7 +467,9 @@ fn not_accepted(
     event: &StationEvent,
 ) -> Outcome {
     let what: Box<str> = match event {
-        StationEvent::Other { action, .. } => action.clone(),
+        StationEvent::Other { action, .. } | StationEvent::Charging { action, .. } => {
+            action.clone()
+        }
         StationEvent::Transaction { .. } => "a message about a transaction".into(),
         StationEvent::Authorize { .. } => "Authorize".into(),
         StationEvent::Readings { .. } => "MeterValues".into(),

@@ -12,6 +12,7 @@ pub mod clock;
 pub mod decide;
 pub mod draw;
 pub mod event;
+pub mod heard;
 pub mod ledger;
 pub mod meter;
 pub mod profile;

@@ -32,6 +32,11 @@ pub struct Capability {
     pub persists: bool,
     /// What it does while it replaces a profile.
     pub hole: Hole,
+    /// It gives a profile up when it has been offline for longer than the profile says
+    /// (2.1 `maxOfflineDuration`).
+    pub ends_offline: bool,
+    /// It takes `Dynamic` profiles and UpdateDynamicSchedule (2.1).
+    pub takes_dynamic: bool,
 }
 
 /// The unit of a station's limits.
@@ -76,6 +81,8 @@ impl Capability {
         keeps_clock: false,
         persists: false,
         hole: Hole::Default,
+        ends_offline: false,
+        takes_dynamic: false,
     };
 
     /// Of a model that was shown to do what the standard says.

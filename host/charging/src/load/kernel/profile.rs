@@ -18,6 +18,10 @@ const AFTER_LEASE: Millis = Millis::from_secs(60);
 /// where no TxDefaultProfile holds, a station charges with all it can, whatever its clock shows.
 const BEFORE_LEASE: Millis = Millis::from_secs(30 * 24 * 3_600);
 
+/// The duration of a `Dynamic` profile counts from when it arrives, whatever a clock shows: it is
+/// shorter than its lease by what it may be late.
+const LATE: Millis = Millis::from_secs(60);
+
 /// The voltage may fall by a tenth, and a limit in watts then means more amperes.
 const LEAST_VOLTAGE_PERCENT: i64 = 90;
 
@@ -38,6 +42,8 @@ pub struct Profile {
     pub begins: Begins,
     /// In seconds; without one it has no end.
     pub duration_seconds: Option<i64>,
+    /// `maxOfflineDuration`, in seconds; without one it holds while the station is offline.
+    pub max_offline_seconds: Option<i64>,
     /// The unit of the limits.
     pub unit: RateUnit,
     /// What holds from when on; the first begins at 0.
@@ -64,6 +70,8 @@ pub enum Begins {
     Always,
     /// `Relative`: for a station that takes nothing else. Such a profile has no end.
     WithTransaction,
+    /// `Dynamic`: whenever it was last set or updated. Such a profile has one period.
+    OnReceipt,
 }
 
 /// A limit that holds for a while.
@@ -116,10 +124,22 @@ impl Profile {
                 Begins::WithTransaction
             },
             duration_seconds: None,
+            max_offline_seconds: None,
             unit: target.capability.unit,
             periods: vec![first],
         };
+        if target.capability.takes_dynamic && purpose == ProfilePurpose::Transaction {
+            profile.begins = Begins::OnReceipt;
+        }
         if let Some(lease) = granted.lease {
+            let span = lease.end.since(granted.at);
+            if purpose == ProfilePurpose::Transaction && target.capability.ends_offline {
+                profile.max_offline_seconds = Some(span.0.max(0) / 1_000);
+            }
+            if profile.begins == Begins::OnReceipt {
+                profile.duration_seconds = Some(span.minus(LATE).0.max(1_000) / 1_000);
+                return profile;
+            }
             let start = granted.at.plus(lease.offset.minus(EARLY));
             let held = lease.end.plus(lease.offset).since(start);
             match granted.purpose {
@@ -158,6 +178,7 @@ impl Profile {
             transaction: None,
             begins: Begins::Always,
             duration_seconds: None,
+            max_offline_seconds: None,
             unit: target.capability.unit,
             periods: vec![target.period(Millis::ZERO, limit)],
         }

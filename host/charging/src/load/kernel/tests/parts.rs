@@ -3,5 +3,6 @@
 mod clock;
 mod commands;
 mod draws;
+mod heard;
 mod ledger;
 mod profile;

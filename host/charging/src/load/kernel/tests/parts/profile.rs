@@ -105,3 +105,22 @@ fn limits_are_rounded_down_to_what_a_model_keeps_to() {
     let never_pauses = Capability { pause: Pause::Minimum, ..high };
     assert_eq!(never_pauses.writable(Current::ZERO), Current(10_000));
 }
+
+#[test]
+fn a_dynamic_profile_counts_from_its_arrival_and_ends_before_its_lease() {
+    let dynamic = Capability { takes_dynamic: true, ends_offline: true, ..Capability::STANDARD };
+    let profile = written(Purpose::Transaction, true, dynamic);
+    assert_eq!((profile.begins, profile.duration_seconds), (Begins::OnReceipt, Some(840)));
+    assert_eq!(profile.max_offline_seconds, Some(900));
+    assert_eq!(profile.periods, [Period { start_seconds: 0, tenths: 104, phases: 3 }]);
+    // Where no TxDefaultProfile held a station would charge fully, so that one never ends so.
+    let profile = written(Purpose::Default, true, dynamic);
+    assert!(matches!(profile.begins, Begins::At(_)));
+    assert_eq!((profile.duration_seconds, profile.max_offline_seconds), (None, None));
+    // A lease that is nearly over is written as the shortest there is, never as none.
+    let granted =
+        Granted { at: START.plus(Millis::from_secs(890)), ..granted(Purpose::Transaction, true) };
+    let target =
+        Target { capability: &dynamic, transaction: None, phases: 3, used: 0, millivolts: 230_000 };
+    assert_eq!(Profile::of(&granted, &target).duration_seconds, Some(1));
+}
