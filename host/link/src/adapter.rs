@@ -42,15 +42,21 @@ pub(crate) enum Answer {
         /// Whether it has room for a cost (PITFALLS 161 and 162).
         cost: bool,
     },
+    /// 2.x NotifyEVChargingNeeds.
+    Needs,
+    /// 2.x NotifyEVChargingSchedule.
+    CarSchedule,
+    /// 2.1 PullDynamicScheduleUpdate.
+    Pull,
     /// Any other: its version's plain answer, known from the start.
     Plain(Box<str>),
 }
 
 impl Answer {
-    /// Whether the same answer may go out again to a repeat. Answers that tell the time or the
-    /// registration are made anew.
+    /// Whether the same answer may go out again to a repeat. Answers that tell the time, the
+    /// registration or a limit are made anew.
     pub(crate) fn keeps(&self) -> bool {
-        !matches!(self, Self::Boot)
+        !matches!(self, Self::Boot | Self::Pull)
     }
 }
 

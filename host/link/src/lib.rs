@@ -9,7 +9,8 @@
 //!
 //! [`Link`] is the connection. [`v16`], [`v201`] and [`v21`] are twins: `inbound` reads what a
 //! station says, `metering` reads what it measured, `outbound` writes what it is answered. What
-//! the two 2.x versions share is written once, in `v2x`. [`intent()`] reads what an operator sends.
+//! the two 2.x versions share is written once, in `v2x`. [`intent()`] reads what an operator sends,
+//! [`profile`] writes limits and reads what stations say of them.
 
 mod adapter;
 mod config;
@@ -17,6 +18,8 @@ mod intent;
 mod link;
 mod metering;
 mod output;
+pub mod profile;
+mod schedule;
 mod signed;
 mod v16;
 mod v201;

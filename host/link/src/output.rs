@@ -2,6 +2,7 @@
 //! Must never hold what only the connection itself needs.
 
 use busbar_charging::input::Input;
+use busbar_charging::input::needs::Nonsense;
 use busbar_ocpp::rpc::BadKind;
 use busbar_ocpp::{ErrorCode, Violation};
 
@@ -83,6 +84,13 @@ pub enum Note {
         code: Box<str>,
         /// Its description.
         description: Box<str>,
+    },
+    /// What a car says that it needs is nonsense in part; the rest was taken.
+    Nonsense {
+        /// What was left out, and why.
+        found: Vec<Nonsense>,
+        /// The payload.
+        original: Box<str>,
     },
     /// A reply that fits no call of this connection: dropped.
     StrayReply,

@@ -6,6 +6,8 @@ mod boot;
 mod commands;
 mod intents;
 mod metering;
+mod notices;
+mod profiles;
 mod random;
 mod support;
 mod transactions_16;

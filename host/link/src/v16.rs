@@ -5,3 +5,4 @@
 pub(crate) mod inbound;
 mod metering;
 pub(crate) mod outbound;
+pub(crate) mod profile;

@@ -1,6 +1,8 @@
 //! OCPP 2.1.
 //! Must never import another version.
 
+mod charging;
 pub(crate) mod inbound;
 mod metering;
 pub(crate) mod outbound;
+pub(crate) mod profile;

@@ -3,10 +3,14 @@
 //! stands in the version's own file beside the invocation.
 //! Must never hold what only one version has.
 
+mod charging;
 mod inbound;
 mod metering;
 mod outbound;
+mod profile;
 
+pub(crate) use charging::charging;
 pub(crate) use inbound::inbound;
 pub(crate) use metering::metering;
 pub(crate) use outbound::outbound;
+pub(crate) use profile::profile;

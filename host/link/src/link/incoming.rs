@@ -3,6 +3,7 @@
 
 use busbar_charging::fact::Call;
 use busbar_charging::fact::station::Registration;
+use busbar_charging::input::notice::Notice;
 use busbar_charging::input::{CommandReturned, StationEvent};
 use busbar_charging::units::Timestamp;
 use busbar_ocpp::rpc::{self, BadFrame, Frame, Refusal};
@@ -50,7 +51,8 @@ impl Link {
         match self.read(action, payload) {
             Err(fault) => self.refuse_call(id, action, payload, &fault),
             Ok(Said::Heartbeat) => self.heartbeat(id, now),
-            Ok(Said::Events { events, answer }) => {
+            Ok(Said::Events { mut events, answer }) => {
+                self.sift(&mut events, now);
                 match self.calls.enter((id, action, payload), answer, now) {
                     Some(key) => self.say(events, key),
                     None => {
@@ -101,6 +103,19 @@ impl Link {
             self.note(Note::Borne { action, violations, original });
         }
         message
+    }
+
+    /// Leaves out what cannot be of what cars need, with a note of it.
+    fn sift(&mut self, events: &mut [StationEvent], now: Timestamp) {
+        for event in events {
+            let StationEvent::Charging { notice, payload, .. } = event else { continue };
+            let Notice::Needs { needs, nonsense, .. } = notice else { continue };
+            (*needs, *nonsense) = needs.clone().sound(needs.reported.unwrap_or(now));
+            if !nonsense.is_empty() {
+                let (found, original) = (nonsense.clone(), payload.clone());
+                self.note(Note::Nonsense { found, original });
+            }
+        }
     }
 
     fn say(&mut self, mut events: Vec<StationEvent>, key: Box<str>) {

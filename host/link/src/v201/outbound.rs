@@ -7,10 +7,18 @@ fn group_kind() -> wire::IdTokenEnumType {
     wire::IdTokenEnumType::Central
 }
 
+/// It makes no schedule for the car, and says so at once (PITFALLS 111).
+const NO_PROFILE: wire::NotifyEVChargingNeedsStatusEnumType =
+    wire::NotifyEVChargingNeedsStatusEnumType::Rejected;
+
+/// 2.0.1 has no dynamic profiles, and nobody asks for one.
+fn pulled(_tenths: Option<i64>) -> String {
+    "{}".to_owned()
+}
+
 /// The plain answer to what needs no decision. Honest where something is asked that this system
-/// does not do: it signs and looks up no certificates and makes no schedule for a car yet, and
-/// says so at once instead of `Accepted` and silence (PITFALLS 111, 143, 150, 152, 176). A
-/// schedule that a car chose is within what we ask for, which is nothing.
+/// does not do: it signs and looks up no certificates yet, and says so at once instead of
+/// `Accepted` and silence (PITFALLS 143, 150, 152, 176).
 pub(super) fn plain(request: &wire::Request) -> String {
     match request {
         wire::Request::DataTransfer(_) => encode(wire::DataTransferResponse {
@@ -29,16 +37,6 @@ pub(super) fn plain(request: &wire::Request) -> String {
             status: wire::GetCertificateStatusEnumType::Failed,
             ..Default::default()
         }),
-        wire::Request::NotifyEVChargingNeeds(_) => encode(wire::NotifyEVChargingNeedsResponse {
-            status: wire::NotifyEVChargingNeedsStatusEnumType::Rejected,
-            ..Default::default()
-        }),
-        wire::Request::NotifyEVChargingSchedule(_) => {
-            encode(wire::NotifyEVChargingScheduleResponse {
-                status: wire::GenericStatusEnumType::Accepted,
-                ..Default::default()
-            })
-        }
         _ => "{}".to_owned(),
     }
 }

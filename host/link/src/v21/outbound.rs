@@ -9,9 +9,25 @@ fn group_kind() -> Str<20> {
     Str::cut("Central")
 }
 
+/// 2.1 has a word for a car that gets no schedule, since `Rejected` would end its transaction
+/// (PITFALLS 111 and 114).
+const NO_PROFILE: wire::NotifyEVChargingNeedsStatusEnumType =
+    wire::NotifyEVChargingNeedsStatusEnumType::NoChargingProfile;
+
+/// What a dynamic profile says now; one that nobody of ours holds gets no update (PITFALLS 117).
+fn pulled(tenths: Option<i64>) -> String {
+    encode(wire::PullDynamicScheduleUpdateResponse {
+        schedule_update: tenths.map(super::profile::schedule_update),
+        status: match tenths {
+            Some(_) => wire::ChargingProfileStatusEnumType::Accepted,
+            None => wire::ChargingProfileStatusEnumType::Rejected,
+        },
+        ..Default::default()
+    })
+}
+
 /// The plain answer to what needs no decision. Honest where something is asked that this system
-/// does not do, as in 2.0.1; 2.1 has `NoChargingProfile` for a car that gets no schedule, since
-/// `Rejected` would end its transaction (PITFALLS 111 and 114).
+/// does not do, as in 2.0.1.
 pub(super) fn plain(request: &wire::Request) -> String {
     match request {
         wire::Request::DataTransfer(_) => encode(wire::DataTransferResponse {
@@ -30,16 +46,6 @@ pub(super) fn plain(request: &wire::Request) -> String {
             status: wire::GetCertificateStatusEnumType::Failed,
             ..Default::default()
         }),
-        wire::Request::NotifyEVChargingNeeds(_) => encode(wire::NotifyEVChargingNeedsResponse {
-            status: wire::NotifyEVChargingNeedsStatusEnumType::NoChargingProfile,
-            ..Default::default()
-        }),
-        wire::Request::NotifyEVChargingSchedule(_) => {
-            encode(wire::NotifyEVChargingScheduleResponse {
-                status: wire::GenericStatusEnumType::Accepted,
-                ..Default::default()
-            })
-        }
         other => new_in_21(other),
     }
 }
@@ -51,12 +57,6 @@ fn new_in_21(request: &wire::Request) -> String {
         wire::Request::OpenPeriodicEventStream(_) => {
             encode(wire::OpenPeriodicEventStreamResponse {
                 status: wire::GenericStatusEnumType::Accepted,
-                ..Default::default()
-            })
-        }
-        wire::Request::PullDynamicScheduleUpdate(_) => {
-            encode(wire::PullDynamicScheduleUpdateResponse {
-                status: wire::ChargingProfileStatusEnumType::Rejected,
                 ..Default::default()
             })
         }

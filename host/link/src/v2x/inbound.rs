@@ -10,7 +10,7 @@ macro_rules! inbound {
         use busbar_ocpp::$version as wire;
         use busbar_ocpp::{Decoded, Fault, Leniency};
 
-        use super::{metering, outbound};
+        use super::{charging, metering, outbound};
         use crate::adapter::{Answer, Said};
         use crate::words::{self, given, said, within};
 
@@ -42,9 +42,15 @@ macro_rules! inbound {
                 wire::Request::NotifyEvent(notify) => {
                     return Said::Events { events: notified(notify, payload), answer: empty() };
                 }
-                other => {
-                    (self::other(other, payload), Answer::Plain(outbound::plain(other).into()))
-                }
+                other => match charging::notice(other) {
+                    Some((notice, answer)) => {
+                        let (action, payload) = (other.action().into(), payload.into());
+                        (StationEvent::Charging { notice, action, payload }, answer)
+                    }
+                    None => {
+                        (self::other(other, payload), Answer::Plain(outbound::plain(other).into()))
+                    }
+                },
             };
             Said::Events { events: vec![event], answer }
         }

@@ -1,12 +1,14 @@
 //! Owns what 2.x's answers say.
 //! Must never answer a transaction's message with an error for what it means (PITFALLS 69).
 
-/// `write` and `heartbeat` of a version. Beside them stands `group_kind()`, the kind of a
-/// groupIdToken, and `plain(&Request)`.
+/// `write` and `heartbeat` of a version. Beside them stand `group_kind()`, the kind of a
+/// groupIdToken, `plain(&Request)`, `NO_PROFILE`, the answer to needs on which no profile follows,
+/// and `pulled(tenths)`, the answer to a dynamic profile's question.
 macro_rules! outbound {
     ($version:ident) => {
         use busbar_charging::action::Reply;
         use busbar_charging::fact::station::{Authorization, AuthorizationStatus, Registration};
+        use busbar_charging::input::notice::{ChargingReply, Follows};
         use busbar_charging::units::Timestamp;
         use busbar_ocpp::values::Str;
         use busbar_ocpp::$version as wire;
@@ -33,6 +35,18 @@ macro_rules! outbound {
                     Ok(event(*token, *cost, reply))
                 }
                 (Answer::Event { .. }, Reply::Received) => Ok(("{}".to_owned(), None)),
+                (Answer::Needs | Answer::CarSchedule | Answer::Pull, Reply::Received) => {
+                    Ok((uncontrolled(answer), None))
+                }
+                (Answer::Needs, Reply::Charging(ChargingReply::Needs(follows))) => {
+                    Ok((needs(*follows), None))
+                }
+                (Answer::CarSchedule, Reply::Charging(ChargingReply::Schedule { fits })) => {
+                    Ok((car_schedule(*fits), None))
+                }
+                (Answer::Pull, Reply::Charging(ChargingReply::Update { tenths })) => {
+                    Ok((pulled(*tenths), None))
+                }
                 (Answer::Plain(payload), Reply::Received | Reply::Transaction { .. }) => {
                     Ok((payload.to_string(), None))
                 }
@@ -47,6 +61,34 @@ macro_rules! outbound {
 
         fn encode(response: impl Into<wire::Response>) -> String {
             response.into().encode()
+        }
+
+        /// The answer about smart charging where nobody controls the load: no profile follows, and
+        /// what a car chose is within what we ask for, which is nothing.
+        fn uncontrolled(answer: &Answer) -> String {
+            match answer {
+                Answer::Needs => needs(Follows::Not),
+                Answer::CarSchedule => car_schedule(true),
+                _ => pulled(None),
+            }
+        }
+
+        fn needs(follows: Follows) -> String {
+            let status = match follows {
+                Follows::Now => wire::NotifyEVChargingNeedsStatusEnumType::Accepted,
+                Follows::Later => wire::NotifyEVChargingNeedsStatusEnumType::Processing,
+                Follows::Not => NO_PROFILE,
+            };
+            encode(wire::NotifyEVChargingNeedsResponse { status, ..Default::default() })
+        }
+
+        fn car_schedule(fits: bool) -> String {
+            let status = if fits {
+                wire::GenericStatusEnumType::Accepted
+            } else {
+                wire::GenericStatusEnumType::Rejected
+            };
+            encode(wire::NotifyEVChargingScheduleResponse { status, ..Default::default() })
         }
 
         fn boot(registration: Registration, terms: Terms) -> String {
