@@ -65,6 +65,10 @@ pub struct Car {
     pub dc_peak_w: i64,
     /// How long it thinks before it takes energy.
     pub wake_ms: i64,
+    /// How long it takes to follow another limit; IEC 61851-1 gives it 5 s.
+    pub follows_ms: i64,
+    /// Whether it charges again after a pause; else only when it is plugged in anew.
+    pub wakes: bool,
 }
 
 impl Car {
@@ -89,6 +93,8 @@ impl Car {
             ac_max_ma: model.2,
             dc_peak_w: model.3,
             wake_ms: rng.between(800, 4000),
+            follows_ms: 2_000,
+            wakes: true,
         }
     }
 

@@ -67,6 +67,43 @@ pub struct Faults {
     pub offline_number: Option<i64>,
     /// It tells the end of a 2.x transaction before what was still queued of it.
     pub end_first: bool,
+    /// How it takes charging profiles.
+    pub profiles: ProfileFaults,
+}
+
+/// How a station takes charging profiles otherwise than it should.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ProfileFaults {
+    /// It rejects them.
+    pub rejects: Rejects,
+    /// It accepts them, and gives all that it can (Q66).
+    pub ignores: bool,
+    /// It gives all that it can for so long after it took one (LOAD finding 7).
+    pub hole_ms: i64,
+    /// It goes on with a profile after its duration.
+    pub ignores_duration: bool,
+    /// It stays at the first period of a schedule.
+    pub ignores_periods: bool,
+    /// It has none any more after a reboot.
+    pub forgets: bool,
+    /// It never gives less than this on a phase while something flows, whatever it was told.
+    pub least_ma: i64,
+    /// It takes so long to answer an order, which it obeys at once.
+    pub answers_after_ms: i64,
+}
+
+/// Which charging profiles a station rejects.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Rejects {
+    /// Those that are wrong.
+    #[default]
+    Wrong,
+    /// All (Q70).
+    All,
+    /// Those of a transaction.
+    OfTransactions,
+    /// Those with a limit of 0, as ABB's do.
+    Zero,
 }
 
 /// How a meter lies.

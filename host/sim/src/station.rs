@@ -6,13 +6,14 @@ mod charge;
 mod line;
 mod orders;
 mod plug;
+mod profiles;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use busbar_ocpp::rpc::{self, Frame, Limits as FrameLimits};
 
-use crate::car::{Car, Supply};
-use crate::limits::{About, Cap, Limits};
+use crate::car::Car;
+use crate::limits::Limits;
 use crate::rng::Rng;
 use crate::settings::Settings;
 use crate::spec::Spec;
@@ -24,6 +25,7 @@ use line::{Line, Outcome, Patience};
 use plug::Plug;
 
 pub use orders::{Order, Reply, Wanted};
+pub use profiles::Composite;
 
 /// What happens to a station.
 #[derive(Clone, Debug)]
@@ -148,6 +150,12 @@ pub struct Station {
     line: Line,
     plugs: Vec<Plug>,
     limits: Limits,
+    /// Since when the station is offline; none while it is not.
+    offline_ms: Option<i64>,
+    /// When the limit of a dynamic profile was last asked for.
+    pulled: BTreeMap<i64, i64>,
+    /// Answers to orders that a slow station has not sent so far.
+    answers: VecDeque<(i64, String)>,
     settings: Settings,
     net: Net,
     power: Power,
@@ -168,6 +176,7 @@ impl Station {
         let numbered = (1u16..).zip(&spec.evses);
         let plugs = numbered.map(|(evse, supply)| Plug::new(evse, *supply, now_ms, &mut rng));
         let plugs: Vec<Plug> = plugs.collect();
+        let limits = Limits::new(spec.faults.profiles);
         Self {
             line: Line::new(&spec),
             settings: Settings::new(plugs.len(), spec.sample_s),
@@ -175,7 +184,10 @@ impl Station {
             now_ms,
             rng,
             plugs,
-            limits: Limits::default(),
+            limits,
+            offline_ms: Some(now_ms),
+            pulled: BTreeMap::new(),
+            answers: VecDeque::new(),
             net: Net::Down { retry_ms: now_ms },
             power: Power::On,
             failures: 0,
@@ -247,14 +259,12 @@ impl Station {
             Net::Up => {
                 all.extend(self.line.deadline());
                 all.push(self.heartbeat_due_ms());
+                all.extend(self.answers.front().map(|(at_ms, _)| *at_ms));
+                all.extend(self.pull_due_ms());
             }
         }
         all.extend(self.plugs.iter().filter_map(|plug| plug.deadline(self.spec.step_ms)));
-        let changes = self.plugs.iter().filter_map(|plug| {
-            let about = self.about(plug)?;
-            self.limits.next_change_ms(about, self.now_ms)
-        });
-        all.extend(changes);
+        all.extend(self.limits_change_ms());
         all.into_iter().min()
     }
 
@@ -263,6 +273,7 @@ impl Station {
             return;
         }
         self.net = Net::Up;
+        self.offline_ms = None;
         self.failures = 0;
         self.spoke_ms = self.now_ms;
         if self.line.registration != Registration::Accepted {
@@ -287,6 +298,8 @@ impl Station {
     /// The connection is over; the next try is at `retry_ms`.
     fn hang_up(&mut self, retry_ms: i64) {
         self.net = Net::Down { retry_ms };
+        self.offline_ms.get_or_insert(self.now_ms);
+        self.answers.clear();
         let dropped = self.line.cut();
         for report in dropped {
             self.unanswered(&report);
@@ -303,7 +316,8 @@ impl Station {
                     Ok(payload) => rpc::call_result(&id, &payload),
                     Err(code) => rpc::call_error(self.spec.version, &id, code, "", "{}"),
                 };
-                self.outputs.push_back(Output::Send(reply));
+                let at_ms = self.now_ms + self.spec.faults.profiles.answers_after_ms;
+                self.answers.push_back((at_ms, reply));
             }
             Ok(Frame::CallResult { id, payload }) => self.result(&id, Some(payload)),
             Ok(Frame::CallError(refusal)) => self.result(&refusal.id, None),
@@ -336,6 +350,9 @@ impl Station {
                 if event.phase != Phase::Ended =>
             {
                 self.refused(&event.id);
+            }
+            Outcome::Answered(Report::Pull { profile }, Answer::Limit(Some(tenths))) => {
+                self.update_limit(profile, tenths);
             }
             Outcome::Answered(..) | Outcome::Waits => {}
             Outcome::Failed(report) => self.unanswered(&report),
@@ -400,6 +417,7 @@ impl Station {
         }
         self.plugs_turn();
         if self.is_online() {
+            self.pull();
             self.tell_statuses();
             if self.now_ms >= self.heartbeat_due_ms() {
                 self.spoke_ms = self.now_ms;
@@ -427,6 +445,9 @@ impl Station {
         self.power = Power::Off { until_ms: self.now_ms + for_ms };
         self.boot_reason = reason;
         self.line.registration = Registration::Unknown;
+        if self.spec.faults.profiles.forgets {
+            self.limits = Limits::new(self.spec.faults.profiles);
+        }
         for plug in &mut self.plugs {
             plug.ready = None;
         }
@@ -435,6 +456,10 @@ impl Station {
     fn pump(&mut self) {
         if self.net != Net::Up {
             return;
+        }
+        let due = |answer: &mut (i64, String)| answer.0 <= self.now_ms;
+        while let Some((_, answer)) = self.answers.pop_front_if(due) {
+            self.outputs.push_back(Output::Send(answer));
         }
         for frame in self.line.next(&self.spec, self.now_ms) {
             self.spoke_ms = self.now_ms;
@@ -470,26 +495,6 @@ impl Station {
                 self.flow_changed(index);
             }
         }
-    }
-
-    /// What an outlet may give now: by its own make, and by every limit that the server set.
-    fn offer(&self, index: usize) -> Supply {
-        let plug = &self.plugs[index];
-        let Some(about) = self.about(plug) else {
-            return plug.supply;
-        };
-        let (own, whole) = self.limits.caps(about, self.now_ms);
-        let sharing = self.plugs.iter().filter(|plug| plug.tx.is_some()).count().max(1) as i64;
-        let share = whole.map(|cap| match cap {
-            Cap::Milliamperes(ma) => Cap::Milliamperes(ma / sharing),
-            Cap::Watts(w) => Cap::Watts(w / sharing),
-        });
-        [own, share].into_iter().flatten().fold(plug.supply, charge::capped)
-    }
-
-    fn about<'a>(&'a self, plug: &'a Plug) -> Option<About<'a>> {
-        let tx = plug.tx.as_ref()?;
-        Some(About { evse: plug.evse, tx: Some(&tx.id), started_ms: tx.started_ms })
     }
 
     fn tell_statuses(&mut self) {

@@ -1,6 +1,7 @@
 //! Owns the words in which a simulated station thinks, whatever version it speaks. Must never
 //! name a version or a field of a message.
 
+use crate::limits::Profile;
 use crate::settings::Setting;
 
 /// What a driver presents.
@@ -268,6 +269,22 @@ pub enum Report {
         /// The settings as they were.
         settings: Vec<Setting>,
     },
+    /// Charging profiles (2.x), which the server asked for.
+    Profiles {
+        /// The server's number for it.
+        request_id: i64,
+        /// Of which EVSE; 0 is the station.
+        evse: u16,
+        /// As they stand.
+        profiles: Vec<Profile>,
+        /// Whether those of another EVSE follow.
+        more: bool,
+    },
+    /// What does this dynamic profile say now (2.1)?
+    Pull {
+        /// Its number.
+        profile: i64,
+    },
 }
 
 impl Report {
@@ -298,6 +315,8 @@ pub enum Answer {
         /// Whether the token is good, where one was told.
         accepted: Option<bool>,
     },
+    /// To a question for a limit: how much in tenths, where it says.
+    Limit(Option<i64>),
     /// The server's time.
     Time(i64),
     /// Nothing of interest.

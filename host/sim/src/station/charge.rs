@@ -3,8 +3,6 @@
 
 use super::plug::{Plug, Ready, Tx};
 use super::{Act, PlugView, Power, Station};
-use crate::car::{DC_V, PHASE_V, Supply};
-use crate::limits::Cap;
 use crate::wire;
 use crate::words::{
     BootReason, Context, Flow, Phase, Reading, Reason, Report, Token, Trigger, TxEvent,
@@ -15,23 +13,6 @@ pub(super) struct Start {
     pub(super) token: Option<Token>,
     pub(super) trigger: Trigger,
     pub(super) remote_start_id: Option<i64>,
-}
-
-/// A supply under a limit.
-pub(super) fn capped(supply: Supply, cap: Cap) -> Supply {
-    match (supply, cap) {
-        (Supply::Ac { phases, max_ma }, Cap::Milliamperes(ma)) => {
-            Supply::Ac { phases, max_ma: max_ma.min(ma) }
-        }
-        (Supply::Ac { phases, max_ma }, Cap::Watts(w)) => {
-            let ma = w * 1000 / (PHASE_V * i64::from(phases.max(1)));
-            Supply::Ac { phases, max_ma: max_ma.min(ma) }
-        }
-        (Supply::Dc { max_w }, Cap::Milliamperes(ma)) => {
-            Supply::Dc { max_w: max_w.min(ma * DC_V / 1000) }
-        }
-        (Supply::Dc { max_w }, Cap::Watts(w)) => Supply::Dc { max_w: max_w.min(w) },
-    }
 }
 
 impl Station {

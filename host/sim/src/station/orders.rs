@@ -2,7 +2,7 @@
 //! write a message: the tongues of `wire` do that.
 
 use super::{Net, Power, Station};
-use crate::limits::{Limits, Profile, Which};
+use crate::limits::Profile;
 use crate::settings::{Setting, Settings, Written};
 use crate::wire;
 use crate::words::{BootReason, Context, Reason, Report, Status, Token, Trigger};
@@ -155,16 +155,6 @@ impl Station {
         self.settings.write(key, value)
     }
 
-    /// The server clears limits; false when none matched.
-    pub fn clear_limits(&mut self, which: &Which) -> bool {
-        self.limits.clear(which)
-    }
-
-    /// All its limits.
-    pub fn limits(&self) -> &Limits {
-        &self.limits
-    }
-
     /// Whether a transaction of this name runs, and whether anything of it (or, without a name,
     /// of any) waits in the queue.
     pub fn transaction_status(&self, tx: Option<&str>) -> (bool, bool) {
@@ -306,34 +296,6 @@ impl Station {
                 self.report(Report::Status { evse: this, status, at_ms });
             }
         }
-    }
-
-    fn limit(&mut self, profile: Profile) -> Reply {
-        if profile.evse > self.evses() || profile.periods.is_empty() {
-            return Reply::Rejected;
-        }
-        let runs = |tx: &str| {
-            self.plugs.iter().filter_map(|plug| plug.tx.as_ref()).any(|running| {
-                let number = self.line.number(running.number);
-                running.id == tx || number.is_some_and(|number| number.to_string() == tx)
-            })
-        };
-        let of_tx = profile.purpose == crate::limits::Purpose::Tx;
-        let known = profile.tx.as_deref().is_none_or(runs);
-        let index = self.plugs.iter().position(|plug| plug.evse == profile.evse);
-        let running = index.is_some_and(|index| self.plugs[index].tx.is_some());
-        if of_tx && !(known && running) {
-            return Reply::Rejected;
-        }
-        let mut profile = profile;
-        if let Some(tx) = index.and_then(|index| self.plugs[index].tx.as_ref())
-            && of_tx
-        {
-            // A number of 1.6 becomes the station's own name for the transaction.
-            profile.tx = Some(tx.id.clone());
-        }
-        self.limits.set(profile);
-        Reply::Accepted
     }
 
     fn reserve(&mut self, reserved: super::plug::Reserved, evse: u16) -> Reply {

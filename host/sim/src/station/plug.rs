@@ -1,6 +1,8 @@
 //! Owns one outlet: its meter, its car, its transaction, and what flows. Must never talk to the
 //! server: it says what changed, the station tells it.
 
+use std::collections::VecDeque;
+
 use crate::car::{Car, Draw, Supply, nothing};
 use crate::rng::Rng;
 use crate::spec::{Meter, Spec};
@@ -64,6 +66,13 @@ pub(super) struct Plug {
     pub(super) inoperative_later: bool,
     pub(super) draw: Draw,
     pub(super) told: Option<Status>,
+    /// Since when its profiles were replaced, for a station that has a hole then.
+    pub(super) hole_until_ms: i64,
+    /// What the car follows, and what it will follow from when on.
+    follows: Supply,
+    told_offers: VecDeque<(i64, Supply)>,
+    /// The car was paused in this transaction.
+    paused: bool,
     last_ms: i64,
     lies: u32,
 }
@@ -85,6 +94,10 @@ impl Plug {
             inoperative_later: false,
             draw: nothing(Flow::Idle, 0),
             told: None,
+            hole_until_ms: i64::MIN,
+            follows: supply,
+            told_offers: VecDeque::new(),
+            paused: false,
             last_ms: now_ms,
             lies: 0,
         }
@@ -138,6 +151,7 @@ impl Plug {
     pub(super) fn redraw(&mut self, offer: Supply) -> bool {
         let before = self.draw.flow;
         let now_ms = self.last_ms;
+        let offer = self.followed(offer);
         self.draw = match (&self.car, &self.tx) {
             (None, _) => nothing(Flow::Idle, 0),
             (Some(_), None) => nothing(Flow::Connected, 0),
@@ -148,7 +162,40 @@ impl Plug {
                 if may && !asleep { car.draw(offer) } else { nothing(Flow::Connected, 0) }
             }
         };
+        self.pause(before);
         self.draw.flow != before
+    }
+
+    /// Some cars do not charge again after a pause, until they are plugged in anew.
+    fn pause(&mut self, before: Flow) {
+        let wakes = self.car.as_ref().is_none_or(|car| car.wakes);
+        if self.tx.is_none() {
+            self.paused = false;
+        } else if before == Flow::Charging && self.draw.flow == Flow::SuspendedEvse {
+            self.paused = true;
+        } else if self.draw.flow == Flow::Charging && self.paused && !wakes {
+            self.draw = nothing(Flow::SuspendedEv, self.draw.phases);
+        }
+    }
+
+    /// What the car follows: it takes its time while it charges, and knows an offer at once when
+    /// it begins.
+    fn followed(&mut self, offer: Supply) -> Supply {
+        let follows_ms = self.car.as_ref().map_or(0, |car| car.follows_ms);
+        let newest = self.told_offers.back().map_or(self.follows, |(_, offer)| *offer);
+        if newest != offer {
+            self.told_offers.push_back((self.last_ms + follows_ms, offer));
+        }
+        if self.draw.flow != Flow::Charging {
+            self.told_offers.clear();
+            self.follows = offer;
+        }
+        while let Some((_, due)) =
+            self.told_offers.pop_front_if(|(at_ms, _)| *at_ms <= self.last_ms)
+        {
+            self.follows = due;
+        }
+        self.follows
     }
 
     /// Reads the meter, as truly as the meter is.

@@ -26,6 +26,8 @@ fn car() -> Car {
         ac_max_ma: 16_000,
         dc_peak_w: 100_000,
         wake_ms: 2_000,
+        follows_ms: 1_000,
+        wakes: true,
     }
 }
 

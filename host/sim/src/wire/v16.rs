@@ -1,5 +1,6 @@
 //! Owns how a simulated station speaks OCPP 1.6. Must never decide what it does.
 
+mod limits;
 mod orders;
 
 use busbar_ocpp::Leniency;
@@ -17,7 +18,10 @@ use crate::words::{
 pub(super) fn request(spec: &Spec, report: &Report) -> (&'static str, String) {
     let request = match report {
         Report::Boot(_) => boot(spec),
-        Report::Heartbeat | Report::Variables { .. } => ocpp::HeartbeatRequest::default().into(),
+        Report::Heartbeat
+        | Report::Variables { .. }
+        | Report::Profiles { .. }
+        | Report::Pull { .. } => ocpp::HeartbeatRequest::default().into(),
         Report::Status { evse, status, at_ms } => status_request(*evse, *status, *at_ms),
         Report::Authorize(token) => {
             ocpp::AuthorizeRequest { id_tag: text(&token.id), ..Default::default() }.into()
@@ -86,7 +90,10 @@ fn response(action: &str, payload: &str) -> Option<Response> {
 fn action_of(report: &Report) -> &'static str {
     match report {
         Report::Boot(_) => "BootNotification",
-        Report::Heartbeat | Report::Variables { .. } => "Heartbeat",
+        Report::Heartbeat
+        | Report::Variables { .. }
+        | Report::Profiles { .. }
+        | Report::Pull { .. } => "Heartbeat",
         Report::Status { .. } => "StatusNotification",
         Report::Authorize(_) => "Authorize",
         Report::Tx(_) | Report::Meter { .. } => "MeterValues",

@@ -1,5 +1,6 @@
 //! Owns how a simulated station speaks OCPP 2.0.1. Must never decide what it does.
 
+mod limits;
 mod meter;
 mod orders;
 mod replies;
@@ -38,6 +39,11 @@ pub(super) fn request(spec: &Spec, report: &Report) -> (&'static str, String) {
         Report::Variables { request_id, at_ms, settings } => {
             variables(*request_id, *at_ms, settings)
         }
+        Report::Profiles { request_id, evse, profiles, more } => {
+            limits::report(*request_id, *evse, profiles, *more)
+        }
+        // Only 2.1 has dynamic profiles.
+        Report::Pull { .. } => ocpp::HeartbeatRequest::default().into(),
     };
     (request.action(), request.encode())
 }
@@ -108,6 +114,8 @@ fn action_of(report: &Report) -> &'static str {
         Report::Firmware { .. } => "FirmwareStatusNotification",
         Report::Log { .. } => "LogStatusNotification",
         Report::Variables { .. } => "NotifyReport",
+        Report::Profiles { .. } => "ReportChargingProfiles",
+        Report::Pull { .. } => "Heartbeat",
     }
 }
 

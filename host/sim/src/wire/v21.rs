@@ -1,5 +1,6 @@
 //! Owns how a simulated station speaks OCPP 2.1. Must never decide what it does.
 
+mod limits;
 mod meter;
 mod orders;
 mod replies;
@@ -43,6 +44,10 @@ pub(super) fn request(spec: &Spec, report: &Report) -> (&'static str, String) {
         Report::Variables { request_id, at_ms, settings } => {
             variables(*request_id, *at_ms, settings)
         }
+        Report::Profiles { request_id, evse, profiles, more } => {
+            limits::report(*request_id, *evse, profiles, *more)
+        }
+        Report::Pull { profile } => limits::pull(*profile),
     };
     (request.action(), request.encode())
 }
@@ -85,6 +90,7 @@ pub(super) fn answer(report: &Report, payload: &str) -> Option<Answer> {
         }),
         Response::Heartbeat(beat) => Some(Answer::Time(beat.current_time.epoch_ms())),
         Response::Authorize(answer) => Some(Answer::Authorized(accepted(&answer.id_token_info))),
+        Response::PullDynamicScheduleUpdate(answer) => Some(limits::pulled(&answer)),
         _ => Some(Answer::Noted),
     }
 }
@@ -113,6 +119,8 @@ fn action_of(report: &Report) -> &'static str {
         Report::Firmware { .. } => "FirmwareStatusNotification",
         Report::Log { .. } => "LogStatusNotification",
         Report::Variables { .. } => "NotifyReport",
+        Report::Profiles { .. } => "ReportChargingProfiles",
+        Report::Pull { .. } => "PullDynamicScheduleUpdate",
     }
 }
 

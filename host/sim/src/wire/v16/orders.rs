@@ -5,12 +5,10 @@ use busbar_ocpp::v16::{self as ocpp, Request, Response};
 use busbar_ocpp::{ErrorCode, Leniency, Side, Version, accepts};
 
 use super::super::text;
-use crate::limits::{Begin, Profile, Purpose, Which};
+use super::limits;
 use crate::settings::Written;
 use crate::station::{Order, Reply, Station, Wanted};
 use crate::words::{Report, Token};
-
-const DAY_MS: i64 = 86_400_000;
 
 pub(in crate::wire) fn obey(
     station: &mut Station,
@@ -20,6 +18,7 @@ pub(in crate::wire) fn obey(
     accepts(Version::V16, Side::Station, action)?;
     let decoded = Request::decode(action, payload, Leniency::Strict).map_err(|fault| fault.code)?;
     let response = charging(station, decoded.message)
+        .or_else(|request| limits::obey(station, request))
         .or_else(|request| visits(station, request))
         .or_else(|request| upkeep(station, request));
     response.map(|response| response.encode()).map_err(|()| ErrorCode::NotSupported)
@@ -33,7 +32,7 @@ fn charging(station: &mut Station, request: Request) -> Result<Response, Request
                 evse: start.connector_id.map(evse),
                 token: Token::card(start.id_tag.as_str()),
                 remote_start_id: 0,
-                limit: start.charging_profile.as_ref().map(|limit| profile(0, limit)),
+                limit: start.charging_profile.as_ref().map(|limit| limits::read(0, limit)),
             });
             let status = started(reply);
             ocpp::RemoteStartTransactionResponse { status, ..Default::default() }.into()
@@ -50,40 +49,13 @@ fn charging(station: &mut Station, request: Request) -> Result<Response, Request
             };
             ocpp::UnlockConnectorResponse { status, ..Default::default() }.into()
         }
-        Request::SetChargingProfile(set) => {
-            let limit = profile(evse(set.connector_id), &set.cs_charging_profiles);
-            let status = match station.obey(Order::Limit(limit)) {
-                Reply::Accepted => ocpp::ChargingProfileStatus::Accepted,
-                _ => ocpp::ChargingProfileStatus::Rejected,
-            };
-            ocpp::SetChargingProfileResponse { status, ..Default::default() }.into()
-        }
-        Request::ClearChargingProfile(clear) => {
-            let which = Which {
-                id: clear.id,
-                evse: clear.connector_id.map(evse),
-                purpose: clear.charging_profile_purpose.map(purpose),
-                stack: clear.stack_level,
-            };
-            let status = if station.clear_limits(&which) {
-                ocpp::ClearChargingProfileStatus::Accepted
-            } else {
-                ocpp::ClearChargingProfileStatus::Unknown
-            };
-            ocpp::ClearChargingProfileResponse { status, ..Default::default() }.into()
-        }
         other => return Err(other),
     })
 }
 
-/// Orders about reservations and schedules; gives back what is none.
+/// Orders about reservations; gives back what is none.
 fn visits(station: &mut Station, request: Request) -> Result<Response, Request> {
     Ok(match request {
-        Request::GetCompositeSchedule(_) => ocpp::GetCompositeScheduleResponse {
-            status: ocpp::GetCompositeScheduleStatus::Rejected,
-            ..Default::default()
-        }
-        .into(),
         Request::ReserveNow(reserve) => {
             let reply = station.obey(Order::Reserve {
                 id: reserve.reservation_id,
@@ -200,7 +172,7 @@ fn files(station: &mut Station, request: Request) -> Result<Response, ()> {
     })
 }
 
-fn evse(connector_id: i64) -> u16 {
+pub(super) fn evse(connector_id: i64) -> u16 {
     u16::try_from(connector_id).unwrap_or(u16::MAX)
 }
 
@@ -278,42 +250,5 @@ fn configuration(
         configuration_key: Some(known.collect()),
         unknown_key: (!unknown.is_empty()).then_some(unknown),
         ..Default::default()
-    }
-}
-
-fn purpose(purpose: ocpp::ChargingProfilePurposeType) -> Purpose {
-    match purpose {
-        ocpp::ChargingProfilePurposeType::ChargePointMaxProfile => Purpose::StationMax,
-        ocpp::ChargingProfilePurposeType::TxDefaultProfile => Purpose::TxDefault,
-        ocpp::ChargingProfilePurposeType::TxProfile => Purpose::Tx,
-    }
-}
-
-fn profile(evse: u16, profile: &ocpp::ChargingProfile) -> Profile {
-    let schedule = &profile.charging_schedule;
-    let start_ms = schedule.start_schedule.as_ref().map_or(0, |start| start.epoch_ms());
-    let begin = match (profile.charging_profile_kind, profile.recurrency_kind) {
-        (ocpp::ChargingProfileKindType::Absolute, _) if schedule.start_schedule.is_some() => {
-            Begin::At(start_ms)
-        }
-        (ocpp::ChargingProfileKindType::Recurring, Some(ocpp::RecurrencyKindType::Weekly)) => {
-            Begin::Every(start_ms, 7 * DAY_MS)
-        }
-        (ocpp::ChargingProfileKindType::Recurring, _) => Begin::Every(start_ms, DAY_MS),
-        _ => Begin::WithTransaction,
-    };
-    let periods = schedule.charging_schedule_period.iter();
-    Profile {
-        id: profile.charging_profile_id,
-        evse,
-        purpose: purpose(profile.charging_profile_purpose),
-        stack: profile.stack_level,
-        tx: profile.transaction_id.map(|id| id.to_string()),
-        valid_from_ms: profile.valid_from.as_ref().map(|at| at.epoch_ms()),
-        valid_to_ms: profile.valid_to.as_ref().map(|at| at.epoch_ms()),
-        begin,
-        duration_s: schedule.duration,
-        in_amperes: schedule.charging_rate_unit == ocpp::ChargingRateUnitType::A,
-        periods: periods.map(|p| (p.start_period, p.limit.tenths().unwrap_or(0))).collect(),
     }
 }

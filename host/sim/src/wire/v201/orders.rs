@@ -4,13 +4,11 @@
 use busbar_ocpp::v201::{self as ocpp, Request, Response};
 use busbar_ocpp::{ErrorCode, Leniency, Side, Version, accepts};
 
-use super::replies;
-use crate::limits::{Begin, Profile, Purpose, Which};
+use super::{limits, replies};
 use crate::station::{Order, Reply, Station, Wanted};
 use crate::words::{Token, TokenKind};
 
 const VERSION: Version = Version::V201;
-const DAY_MS: i64 = 86_400_000;
 
 pub(in crate::wire) fn obey(
     station: &mut Station,
@@ -20,6 +18,7 @@ pub(in crate::wire) fn obey(
     accepts(VERSION, Side::Station, action)?;
     let decoded = Request::decode(action, payload, Leniency::Strict).map_err(|fault| fault.code)?;
     let answered = charging(station, decoded.message)
+        .or_else(|request| limits::obey(station, request))
         .or_else(|request| visits(station, request))
         .or_else(|request| upkeep(station, request))
         .or_else(|request| replies::model(station, request))
@@ -35,7 +34,7 @@ fn charging(station: &mut Station, request: Request) -> Result<Response, Request
                 evse: start.evse_id.map(evse),
                 token: token(&start.id_token),
                 remote_start_id: start.remote_start_id,
-                limit: start.charging_profile.as_ref().map(|limit| profile(0, limit)),
+                limit: start.charging_profile.as_ref().and_then(|limit| limits::read(0, limit)),
             });
             let status = started(reply);
             ocpp::RequestStartTransactionResponse { status, ..Default::default() }.into()
@@ -52,22 +51,6 @@ fn charging(station: &mut Station, request: Request) -> Result<Response, Request
                 _ => ocpp::UnlockStatusEnumType::UnknownConnector,
             };
             ocpp::UnlockConnectorResponse { status, ..Default::default() }.into()
-        }
-        Request::SetChargingProfile(set) => {
-            let limit = profile(evse(set.evse_id), &set.charging_profile);
-            let status = match station.obey(Order::Limit(limit)) {
-                Reply::Accepted => ocpp::ChargingProfileStatusEnumType::Accepted,
-                _ => ocpp::ChargingProfileStatusEnumType::Rejected,
-            };
-            ocpp::SetChargingProfileResponse { status, ..Default::default() }.into()
-        }
-        Request::ClearChargingProfile(clear) => {
-            let status = if station.clear_limits(&which(&clear)) {
-                ocpp::ClearChargingProfileStatusEnumType::Accepted
-            } else {
-                ocpp::ClearChargingProfileStatusEnumType::Unknown
-            };
-            ocpp::ClearChargingProfileResponse { status, ..Default::default() }.into()
         }
         other => return Err(other),
     })
@@ -151,7 +134,7 @@ fn upkeep(station: &mut Station, request: Request) -> Result<Response, Request> 
     })
 }
 
-fn evse(id: i64) -> u16 {
+pub(super) fn evse(id: i64) -> u16 {
     u16::try_from(id).unwrap_or(u16::MAX)
 }
 
@@ -190,56 +173,4 @@ fn trigger_message(
         Reply::Accepted => ocpp::TriggerMessageStatusEnumType::Accepted,
         _ => ocpp::TriggerMessageStatusEnumType::Rejected,
     }
-}
-
-fn which(clear: &ocpp::ClearChargingProfileRequest) -> Which {
-    let criteria = clear.charging_profile_criteria.as_ref();
-    Which {
-        id: clear.charging_profile_id,
-        evse: criteria.and_then(|c| c.evse_id.map(evse)),
-        purpose: criteria.and_then(|c| c.charging_profile_purpose).map(purpose),
-        stack: criteria.and_then(|c| c.stack_level),
-    }
-}
-
-fn purpose(purpose: ocpp::ChargingProfilePurposeEnumType) -> Purpose {
-    match purpose {
-        ocpp::ChargingProfilePurposeEnumType::TxDefaultProfile => Purpose::TxDefault,
-        ocpp::ChargingProfilePurposeEnumType::TxProfile => Purpose::Tx,
-        _ => Purpose::StationMax,
-    }
-}
-
-fn profile(evse: u16, profile: &ocpp::ChargingProfileType) -> Profile {
-    let schedule = profile.charging_schedule.first().cloned().unwrap_or_default();
-    let start_ms = schedule.start_schedule.as_ref().map_or(0, |start| start.epoch_ms());
-    let begin = match (profile.charging_profile_kind, profile.recurrency_kind) {
-        (ocpp::ChargingProfileKindEnumType::Recurring, Some(how)) => {
-            let weekly = how == ocpp::RecurrencyKindEnumType::Weekly;
-            Begin::Every(start_ms, if weekly { 7 * DAY_MS } else { DAY_MS })
-        }
-        (ocpp::ChargingProfileKindEnumType::Recurring, None) => Begin::Every(start_ms, DAY_MS),
-        (ocpp::ChargingProfileKindEnumType::Relative, _) => Begin::WithTransaction,
-        _ if schedule.start_schedule.is_some() => Begin::At(start_ms),
-        _ => Begin::WithTransaction,
-    };
-    let periods = schedule.charging_schedule_period.iter();
-    Profile {
-        id: profile.id,
-        evse,
-        purpose: purpose(profile.charging_profile_purpose),
-        stack: profile.stack_level,
-        tx: profile.transaction_id.as_ref().map(|id| id.as_str().to_owned()),
-        valid_from_ms: profile.valid_from.as_ref().map(|at| at.epoch_ms()),
-        valid_to_ms: profile.valid_to.as_ref().map(|at| at.epoch_ms()),
-        begin,
-        duration_s: schedule.duration,
-        in_amperes: schedule.charging_rate_unit == ocpp::ChargingRateUnitEnumType::A,
-        periods: periods.map(|period| (period.start_period, tenths(period))).collect(),
-    }
-}
-
-/// A limit in tenths, rounded down where it is finer.
-fn tenths(period: &ocpp::ChargingSchedulePeriodType) -> i64 {
-    period.limit.to_fixed_rounded(1).unwrap_or(0)
 }

@@ -11,13 +11,11 @@ use crate::station::Station;
 use crate::words::Report;
 
 /// What a station without the function says, where `Accepted` would be a promise.
-const HONEST: [(&str, &str); 15] = [
+const HONEST: [(&str, &str); 12] = [
     ("ClearDisplayMessage", "Unknown"),
     ("CustomerInformation", "Rejected"),
     ("DataTransfer", "UnknownVendorId"),
     ("DeleteCertificate", "NotFound"),
-    ("GetChargingProfiles", "NoProfiles"),
-    ("GetCompositeSchedule", "Rejected"),
     ("GetDERControl", "NotFound"),
     ("GetDisplayMessages", "Unknown"),
     ("GetInstalledCertificateIds", "NotFound"),
@@ -26,7 +24,6 @@ const HONEST: [(&str, &str); 15] = [
     ("PublishFirmware", "Rejected"),
     ("SetNetworkProfile", "Rejected"),
     ("UnpublishFirmware", "NoFirmware"),
-    ("UpdateDynamicSchedule", "Rejected"),
 ];
 
 /// Orders about the device model; gives back what is none.
