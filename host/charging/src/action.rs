@@ -6,8 +6,8 @@ use crate::fact::command::CommandOutcome;
 use crate::fact::station::{Authorization, Registration};
 use crate::ids::{CdrId, CommandId, StationId, TransactionId};
 use crate::input::Told;
-use crate::subject::Subject;
 use crate::input::notice::ChargingReply;
+use crate::subject::Subject;
 use crate::units::{Money, Timestamp};
 
 /// All that is done to the world.
