@@ -68,6 +68,9 @@ pub struct Options {
     pub seed: u64,
     /// What the names of the stations begin with.
     pub prefix: String,
+    /// What a message costs a bare echo on this machine, by rate: messages a second,
+    /// microseconds of CPU time.
+    pub echo: Vec<(f64, f64)>,
     /// At the end, look at the host's system calls for a while.
     pub tracing: Option<Tracing>,
 }

@@ -134,13 +134,11 @@ impl Load {
 
     async fn measure(&self, scenario: Scenario) -> Result<Report, Failure> {
         if self.echo {
-            let (child, url) = echo_process().await?;
-            let mut options = self.options(scenario)?;
-            (options.url, options.host_pid) = (url, child.id());
-            return load::run(&options, &mut progress).await.map_err(Failure::Failed);
+            return self.echoed(scenario).await;
         }
+        let echo = self.echo_costs(&scenario).await?;
         if !self.serve {
-            let options = self.options(scenario)?;
+            let options = Options { echo, ..self.options(scenario)? };
             return load::run(&options, &mut progress).await.map_err(Failure::Failed);
         }
         progress("starting a host");
@@ -148,11 +146,48 @@ impl Load {
         let wanted = Wanted { tls: self.tls, unsigned, keep: self.keep };
         let served = Served::start(wanted).await.map_err(Failure::Failed)?;
         let mut options = self.options(scenario)?;
+        options.echo = echo;
         served.tell(&mut options);
         options.tracing = self.trace.then(|| served.tracing());
         let report = load::run(&options, &mut progress).await;
         served.stop().await;
         report.map_err(Failure::Failed)
+    }
+
+    /// Runs against a bare echo.
+    async fn echoed(&self, scenario: Scenario) -> Result<Report, Failure> {
+        let (child, url) = echo_process().await?;
+        let mut options = self.options(scenario)?;
+        (options.url, options.host_pid, options.api) = (url, child.id(), None);
+        load::run(&options, &mut progress).await.map_err(Failure::Failed)
+    }
+
+    /// What a message costs a bare echo, at each rate at which a phase is held against it.
+    async fn echo_costs(&self, scenario: &Scenario) -> Result<Vec<(f64, f64)>, Failure> {
+        let mut costs: Vec<(f64, f64)> = Vec::new();
+        let held = |phase: &&Phase| phase.bounds.cpu_echo_ratio_max.is_some();
+        for phase in scenario.phases.iter().filter(held) {
+            if costs.iter().any(|(rate, _)| *rate == phase.rate) {
+                continue;
+            }
+            let heartbeats = Phase {
+                name: "echo".to_owned(),
+                seconds: phase.seconds,
+                rate: phase.rate,
+                mix: Mix::HEART,
+                ..Phase::default()
+            };
+            let echoed = Scenario {
+                name: "echo".to_owned(),
+                bounds: load::scenario::Bounds::default(),
+                phases: vec![heartbeats],
+                ..scenario.clone()
+            };
+            let report = self.echoed(echoed).await?;
+            let cost = report.phases.last().and_then(|row| row.host_cpu_us_per_message);
+            costs.extend(cost.map(|us| (phase.rate, us)));
+        }
+        Ok(costs)
     }
 
     fn options(&self, scenario: Scenario) -> Result<Options, Failure> {
@@ -176,6 +211,7 @@ impl Load {
             worker: (program, vec!["sim".to_owned(), "worker".to_owned()]),
             seed: self.seed,
             prefix: self.prefix.clone(),
+            echo: Vec::new(),
             tracing: None,
         })
     }

@@ -3,10 +3,14 @@
 
 use futures_util::{SinkExt, StreamExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio_tungstenite::accept_hdr_async;
+use tokio_tungstenite::accept_hdr_async_with_config;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::handshake::server::{Request, Response};
 use tokio_tungstenite::tungstenite::http::header::SEC_WEBSOCKET_PROTOCOL;
+use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
+
+/// As much as a host reads at once: fresh memory would cost more than the message.
+const READ_BUFFER: usize = 4 * 1024;
 
 /// Answers every connection of `listener` until the process ends.
 ///
@@ -30,7 +34,9 @@ async fn answer(stream: TcpStream) {
         }
         Ok(response)
     };
-    let Ok(mut socket) = accept_hdr_async(stream, choose).await else { return };
+    let config = WebSocketConfig::default().read_buffer_size(READ_BUFFER);
+    let opened = accept_hdr_async_with_config(stream, choose, Some(config)).await;
+    let Ok(mut socket) = opened else { return };
     while let Some(Ok(message)) = socket.next().await {
         if let Message::Text(call) = message
             && socket.send(Message::text(answer_to(call.as_str()))).await.is_err()

@@ -79,6 +79,7 @@ impl<'a> Run<'a> {
             scenario: scenario.name.clone(),
             stations: scenario.most(),
             processes,
+            echo: options.echo.clone(),
             host_rss_before_kib: options.host_pid.and_then(resident_kib),
             ..Report::default()
         };

@@ -29,6 +29,9 @@ pub struct Report {
     pub host_rss_connected_kib: Option<u64>,
     /// At the end, in KiB.
     pub host_rss_end_kib: Option<u64>,
+    /// What a message costs a bare echo on this machine, by rate: messages a second, microseconds
+    /// of CPU time.
+    pub echo: Vec<(f64, f64)>,
     /// Its phases.
     pub phases: Vec<Row>,
     /// What its system calls showed, where they were traced.
@@ -132,6 +135,11 @@ impl Report {
             out.push_str(&row.line());
         }
         out.push('\n');
+        for (rate, us) in &self.echo {
+            out.push_str(&format!(
+                "A bare WebSocket echo on this machine: {us:.1} µs a message at {rate:.0} a second\n"
+            ));
+        }
         if let Some(kib) = self.kib_per_connection() {
             out.push_str(&format!("Host memory per idle connection: {kib:.1} KiB"));
             if let (Some(before), Some(end)) = (self.host_rss_before_kib, self.host_rss_end_kib) {

@@ -59,6 +59,12 @@ pub(super) fn judge(scenario: &Scenario, tls: bool, report: &Report) -> Vec<Verd
     for (index, phase) in scenario.phases.iter().enumerate() {
         let rows: Vec<&Row> = report.rows_of(index).collect();
         of_rows(phase, &rows, &mut verdicts);
+        if let Some(limit) = phase.bounds.cpu_echo_ratio_max {
+            let echo = report.echo.iter().find(|(rate, _)| *rate == phase.rate);
+            let ratio = |row: &Row| Some(row.host_cpu_us_per_message? / echo?.1);
+            let worst = worst(&rows, &ratio, f64::max);
+            verdicts.push(Verdict::most(&phase.name, "cpu_echo_ratio_max", limit, worst));
+        }
         compared(scenario, index, report, &mut verdicts);
     }
     verdicts

@@ -22,6 +22,10 @@ pub struct PhaseBounds {
     /// CPU time of the host for each message, in microseconds.
     #[serde(default)]
     pub cpu_us_max: Option<f64>,
+    /// The same, divided by what a bare WebSocket echo needs for a message at the same rate on the
+    /// same machine.
+    #[serde(default)]
+    pub cpu_echo_ratio_max: Option<f64>,
     /// 99 of 100 answers come within so many milliseconds.
     #[serde(default)]
     pub p99_ms_max: Option<f64>,

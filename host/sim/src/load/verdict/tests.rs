@@ -15,8 +15,10 @@ bounds = { kib_per_connection_max = 16, kib_per_connection_tls_max = 28 }
 [[phase]]
 name = "one"
 seconds = 10
+rate = 100
 [phase.bounds]
 cpu_us_max = 15
+cpu_echo_ratio_max = 1.5
 p99_ms_max = 50
 per_second_min = 100
 failures_max = 0
@@ -56,6 +58,7 @@ fn good() -> Report {
         host_rss_before_kib: Some(1000),
         host_rss_connected_kib: Some(1200),
         phases,
+        echo: vec![(10.0, 1.0), (100.0, 10.0)],
         ..Report::default()
     }
 }
