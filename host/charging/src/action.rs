@@ -7,6 +7,7 @@ use crate::fact::station::{Authorization, Registration};
 use crate::ids::{CdrId, CommandId, StationId, TransactionId};
 use crate::input::Told;
 use crate::input::notice::ChargingReply;
+use crate::load::kernel::profile::Profile;
 use crate::subject::Subject;
 use crate::units::{Money, Timestamp};
 
@@ -32,6 +33,8 @@ pub enum Action {
         action: Box<str>,
         /// JSON text.
         payload: Box<str>,
+        /// A limit, to be written in the station's version instead of the payload.
+        profile: Option<Box<Profile>>,
     },
     /// Give up an open command.
     Abandon {

@@ -3,6 +3,7 @@
 //! type: those may change.
 
 pub mod command;
+pub mod load;
 pub mod metering;
 pub mod network;
 pub mod site;
@@ -230,6 +231,14 @@ facts! {
     StationAdopted(site::StationAdopted) = "station.adopted/1",
     /// A station's move is over.
     StationMoved(site::StationMoved) = "station.moved/1",
+    /// A source outside limits a circuit.
+    LoadLimited(load::LoadLimited) = "load.limited/1",
+    /// A meter of a circuit was read.
+    LoadMetered(load::LoadMetered) = "load.metered/1",
+    /// It was decided anew who may charge.
+    LoadFilled(load::LoadFilled) = "load.filled/1",
+    /// What a snapshot holds of load control.
+    LoadRecorded(load::LoadRecorded) = "load.recorded/1",
     /// Nonsense was refused.
     InputRefused(InputRefused) = "input.refused/1",
 }

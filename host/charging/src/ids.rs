@@ -241,7 +241,7 @@ pub struct Ids {
 
 impl Ids {
     /// The `n`th UUIDv7 of this input (RFC 9562 section 5.7).
-    pub fn uuid(&self, now: Timestamp, n: u8) -> Uuid {
+    pub fn uuid(&self, now: Timestamp, n: u32) -> Uuid {
         let millis = u64::try_from(now.0).unwrap_or(0) & 0xFFFF_FFFF_FFFF;
         let mixed = self.random(n);
         let value = (u128::from(millis) << 80)
@@ -253,7 +253,7 @@ impl Ids {
     }
 
     /// The `n`th random number of this input (splitmix64 of both halves of the seed).
-    pub fn random(&self, n: u8) -> u128 {
+    pub fn random(&self, n: u32) -> u128 {
         let step = 0x9E37_79B9_7F4A_7C15_u64.wrapping_mul(u64::from(n) + 1);
         let half = |seed: u64| {
             let mut z = seed.wrapping_add(step);

@@ -15,10 +15,11 @@ use crate::fact::station::{ConnectorStatus, Dialect, StationRegistered};
 use crate::fact::transaction::Quote;
 use crate::fact::{Actor, Call};
 use crate::ids::{CommandId, IdToken, SiteId, StationId, TransactionId};
+use crate::load::external::Window;
 use crate::pricing::{CutSession, Line, PriceError};
 use crate::subject::{Key, Row, Subject};
-use crate::units::Timestamp;
 use notice::Notice;
+use crate::units::{Current, Timestamp};
 
 /// All that can happen to a subject.
 #[derive(Clone, Debug)]
@@ -280,6 +281,24 @@ pub enum Request {
     },
     /// Make or change a site. Its `at`, `actor` and `version` are filled by `decide`.
     PutSite(Box<SitePut>, Precondition),
+    /// Say what a circuit may carry, or only that one is still there.
+    LimitLoad {
+        /// The circuit.
+        circuit: Box<str>,
+        /// The source, as the tree names it.
+        source: Box<str>,
+        /// All that it announces; none where it only says that it is there.
+        windows: Option<Vec<Window>>,
+    },
+    /// Say what a meter of a circuit shows.
+    MeterLoad {
+        /// The meter, as the tree names it.
+        meter: Box<str>,
+        /// What flows on each line; negative where it is exported.
+        lines: [Current; 3],
+        /// True where the EVSEs of the circuit are in it.
+        with_evses: bool,
+    },
     /// Have a station at a site, or at none. Asked of the network.
     PlaceStation {
         /// Which station.
@@ -328,6 +347,8 @@ impl Request {
             | Self::PutTariff(..)
             | Self::InstallPlugin(_)
             | Self::PutSite(..)
+            | Self::LimitLoad { .. }
+            | Self::MeterLoad { .. }
             | Self::PlaceStation { .. } => None,
         }
     }

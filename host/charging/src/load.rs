@@ -5,6 +5,7 @@
 
 pub mod amount;
 pub mod circuit;
+pub mod config;
 pub mod external;
 pub mod fill;
 pub mod kernel;

@@ -15,7 +15,7 @@ use crate::fact::transaction::{CdrSealed, Finding, HeldFor, Proposal, Quote, Tra
 use crate::ids::{CommandId, IdToken, SessionId, SiteId, StationId, TransactionId, VisitId};
 use crate::pricing::bill::Totals;
 use crate::subject::Row;
-use crate::units::{Energy, Power, Timestamp};
+use crate::units::{Current, Energy, Power, Timestamp};
 
 /// What a row needs room for while it is written.
 const TYPICAL_BYTES: usize = 1_000;
@@ -93,6 +93,22 @@ pub struct Place {
 }
 
 impl RowBody for Place {}
+
+/// What load control last said of an EVSE.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EvseLoad {
+    /// When.
+    pub at: Timestamp,
+    /// `STATION/1`.
+    pub evse: Box<str>,
+    /// The limit on each phase that it was told, or zero while it waits; none where it may charge
+    /// from now on and was not told yet.
+    pub limit: Option<Current>,
+    /// Why it is no more, for people.
+    pub reason: Box<str>,
+}
+
+impl RowBody for EvseLoad {}
 
 /// Which command an idempotency key made, and how it ended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -8,6 +8,7 @@ mod billing;
 mod command;
 mod common;
 mod course;
+mod load;
 mod moves;
 mod operator;
 mod reports;
@@ -15,11 +16,12 @@ mod rows;
 mod station;
 mod transaction;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use self::about::station_of;
 use self::authorization::{Asked, token_prefixes};
 use self::common::Common;
+pub use self::load::{EvseView, LoadView, RowView};
 use self::operator::Asking;
 use self::reports::{Reported, kept_id, start_content};
 use self::station::Station;
@@ -240,9 +242,16 @@ impl Site {
     /// Does what is due.
     fn due(&self, context: &Context<'_>, now: Timestamp) -> Outcome {
         let mut outcome = Outcome::default();
-        for id in self.due_stations(now) {
+        let due = self.due_stations(now);
+        // What load control has to say goes before what operators ask.
+        let wants_line = |id| self.station(id).is_some_and(Station::wants_line);
+        if self.load_due().is_some_and(|due| due <= now) || due.iter().any(wants_line) {
+            self.control_load(context, now, &mut outcome);
+        }
+        let taken = told_a_limit(&outcome);
+        for id in due {
             let Some(station) = self.station(&id) else { continue };
-            if station.commands_due().is_some_and(|due| due <= now) {
+            if station.commands_due().is_some_and(|due| due <= now) && !taken.contains(&id) {
                 self.run_commands(now, station, &mut outcome);
             }
             for transaction in station.transactions.values() {
@@ -280,7 +289,7 @@ impl Site {
         if let Fact::SitePut(put) = fact {
             self.change(|common| common.put = Some(put.clone()));
         }
-        let Some(id) = station_of(fact) else { return };
+        let Some(id) = station_of(fact) else { return self.learn(fact, None) };
         match fact {
             Fact::StationReleased(_) | Fact::StationAdopted(_) | Fact::StationMoved(_) => {
                 self.apply_move(fact);
@@ -291,6 +300,7 @@ impl Site {
             }
         }
         self.index(id);
+        self.learn(fact, Some(id));
     }
 
     /// What the world may read of a fact; asked after `apply`.
@@ -299,6 +309,9 @@ impl Site {
             Subject::Site(site) => Some(site),
             _ => None,
         };
+        if let Fact::LoadFilled(filled) = fact {
+            return rows::shares(filled);
+        }
         if let Fact::SitePut(put) = fact {
             return vec![(Key::site(&put.site), Some(row::Site::from(put.clone()).to_row()))];
         }
@@ -311,7 +324,7 @@ impl Site {
 
     /// When it wants to be asked again. A point that has passed: at once.
     pub fn deadline(&self) -> Option<Timestamp> {
-        self.first_due()
+        self.first_due().into_iter().chain(self.load_due()).min()
     }
 
     /// The facts that make this state again.
@@ -320,6 +333,7 @@ impl Site {
         for station in self.stations() {
             facts.extend(station.snapshot());
         }
+        facts.extend(self.load_snapshot());
         facts
     }
 
@@ -354,6 +368,15 @@ impl Site {
     fn stations(&self) -> impl Iterator<Item = &Station> {
         self.stations.values().map(Box::as_ref)
     }
+}
+
+/// The stations whose line was just taken.
+fn told_a_limit(outcome: &Outcome) -> BTreeSet<StationId> {
+    let sent = outcome.facts.iter().filter_map(|fact| match fact {
+        Fact::CommandSent(sent) => Some(sent.station.clone()),
+        _ => None,
+    });
+    sent.collect()
 }
 
 /// A new connection wins: the old one is closed, its open commands end as outcome unknown, the

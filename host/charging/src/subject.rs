@@ -103,6 +103,8 @@ pub enum Table {
     SiteStation = 15,
     /// Where a station is, and where it is wanted.
     Place = 16,
+    /// What load control last said of an EVSE.
+    EvseLoad = 17,
 }
 
 /// Where a row stands: a table, and parts that order and prefix it.
@@ -207,6 +209,11 @@ impl Key {
     /// All stations of a site, in order.
     pub fn site_stations(site: &SiteId) -> Self {
         Self::new(Table::SiteStation, &[site.as_str(), ""])
+    }
+
+    /// The row of what load control last said of an EVSE, `STATION/1`.
+    pub fn evse_load(evse: &str) -> Self {
+        Self::new(Table::EvseLoad, &[evse])
     }
 
     /// The row of a station's place.

@@ -108,11 +108,12 @@ impl Link {
     pub fn act(&mut self, action: &Action, now: Timestamp) -> bool {
         match action {
             Action::Reply { call, reply } => self.reply(call, reply, now),
-            Action::Command { station, generation, command, action, payload } => {
+            Action::Command { station, generation, command, action, payload, profile } => {
                 if *station != self.config.station || *generation != self.config.generation {
                     return false;
                 }
-                if self.is_over() {
+                // A limit is written in the words of the version by `profile::set`.
+                if self.is_over() || profile.is_some() {
                     self.returned(*command, CommandReturned::Gone { may_have_left: false });
                 } else {
                     self.line.enqueue(*command, action.clone(), payload.clone());

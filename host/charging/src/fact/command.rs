@@ -3,6 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::load::LimitGrant;
 use super::{Actor, Call};
 use crate::ids::{CommandId, IdToken, StationId, TransactionId};
 use crate::units::Timestamp;
@@ -50,6 +51,8 @@ pub enum Intent {
         /// Component, variable (1.6: key) and value.
         variables: Vec<(Box<str>, Box<str>, Box<str>)>,
     },
+    /// SetChargingProfile of load control: a limit that may be on its way from then on.
+    Limit(Box<LimitGrant>),
     /// Any other.
     Other,
 }

@@ -4,12 +4,14 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use super::circuit::{Circuit, ExternalSource};
 use super::rows::{CircuitLimit, Rows};
 use crate::units::{Current, Millis, Timestamp};
 
 /// A limit that holds for a while.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Window {
     /// From then on.
     pub from: Timestamp,

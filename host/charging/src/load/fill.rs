@@ -9,6 +9,8 @@ mod reason;
 mod settle;
 mod water;
 
+use serde::{Deserialize, Serialize};
+
 use super::legs::Legs;
 use super::rows::Rows;
 use crate::units::{Current, Energy, Millis, Timestamp};
@@ -20,7 +22,8 @@ pub use reason::{Explained, Reason};
 pub const STEP: Current = Current(100);
 
 /// How what there is is shared.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Policy {
     /// Equal amperes by weight: where departures are not known, such as in public.
     #[default]

@@ -22,6 +22,8 @@ mod view;
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 use self::draw::Draw;
 use self::event::{Event, EvseChange, Granted, Purpose, Returned, StationChange, Wired};
 use self::ledger::{GrantId, Ledger};
@@ -31,7 +33,8 @@ use crate::ids::{StationId, TransactionId};
 use crate::units::{Current, Timestamp};
 
 /// The kernel's state. EVSEs are named by their index in the rows.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "Stored", into = "Stored")]
 pub struct Kernel {
     evses: Vec<Evse>,
     index: BTreeMap<EvseId, u32>,
@@ -40,7 +43,7 @@ pub struct Kernel {
 }
 
 /// What the kernel knows of an EVSE.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Evse {
     id: EvseId,
     station: u32,
@@ -53,17 +56,69 @@ struct Evse {
     increased: Option<Timestamp>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Slot {
     id: StationId,
     station: Station,
     evses: Vec<u32>,
 }
 
+/// The kernel as it is stored: without what follows from the rest.
+#[derive(Serialize, Deserialize)]
+struct Stored {
+    evses: Vec<Evse>,
+    stations: Vec<Slot>,
+}
+
+impl From<Stored> for Kernel {
+    fn from(Stored { evses, stations }: Stored) -> Self {
+        let index = (0..).zip(&evses).map(|(index, evse)| (evse.id.clone(), index)).collect();
+        let of_station = (0..).zip(&stations).map(|(index, slot)| (slot.id.clone(), index));
+        let station_index = of_station.collect();
+        Self { evses, index, stations, station_index }
+    }
+}
+
+impl From<Kernel> for Stored {
+    fn from(kernel: Kernel) -> Self {
+        Self { evses: kernel.evses, stations: kernel.stations }
+    }
+}
+
 impl Kernel {
     /// The index of an EVSE.
     pub fn evse(&self, id: &EvseId) -> Option<u32> {
         self.index.get(id).copied()
+    }
+
+    /// The transaction that runs on an EVSE.
+    pub fn transaction(&self, evse: u32) -> Option<&TransactionId> {
+        self.evses.get(evse as usize)?.transaction.as_ref()
+    }
+
+    /// The EVSEs of a station, by their indices.
+    pub fn evses_of(&self, station: &StationId) -> &[u32] {
+        let index = self.station_index.get(station);
+        let slot = index.and_then(|index| self.stations.get(*index as usize));
+        slot.map_or(&[], |slot| &slot.evses)
+    }
+
+    /// What an EVSE was last told that its station took, and when that was said.
+    pub fn told(&self, evse: u32) -> Option<ledger::Held> {
+        let evse = self.evses.get(evse as usize)?;
+        let running = evse.ledger.held(self.governing(evse));
+        running.or_else(|| evse.ledger.held(Purpose::Default))
+    }
+
+    /// Whether something is under way that time alone changes: a car that charges, a limit without
+    /// an answer, a station that is there and has no fallback yet.
+    pub fn is_busy(&self) -> bool {
+        self.evses.iter().any(|evse| {
+            let purposes = [Purpose::Default, Purpose::Transaction];
+            let waits = purposes.iter().any(|of| !evse.ledger.in_flight(*of).is_empty());
+            let bare = self.station_of(evse).connected && evse.ledger.is_unlimited();
+            evse.transaction.is_some() || waits || bare
+        })
     }
 
     /// What is known of a station.
@@ -265,4 +320,4 @@ impl Kernel {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

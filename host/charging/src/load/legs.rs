@@ -131,7 +131,9 @@ impl From<Rotation> for String {
 
 /// Which legs of its EVSE a car uses, as measured: bit 0 is the first leg of the connector.
 /// While that is not known, every row counts the car at its worst.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
 pub struct Legs(u8);
 
 impl Legs {

@@ -7,6 +7,8 @@ mod build;
 use std::fmt;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use super::amount::{Amount, Amps, Watts};
 use super::legs::{Legs, Line};
 use crate::ids::StationId;
@@ -18,7 +20,7 @@ pub use build::{Phasor, RowsBuilder, Term};
 pub const DIRECTIONS: u8 = 48;
 
 /// An EVSE of a site, written `STATION/1`.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct EvseId {
     /// Its station.
     pub station: StationId,
@@ -160,7 +162,7 @@ impl fmt::Display for Row {
 }
 
 /// A limit on a circuit, by lines or by power or both.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CircuitLimit {
     /// On each line.
     pub lines: Option<[Current; 3]>,

@@ -40,6 +40,10 @@ pub(super) fn station_of(fact: &Fact) -> Option<&StationId> {
         | Fact::TokenRemoved(_)
         | Fact::TariffPut(_)
         | Fact::SitePut(_)
+        | Fact::LoadLimited(_)
+        | Fact::LoadMetered(_)
+        | Fact::LoadFilled(_)
+        | Fact::LoadRecorded(_)
         | Fact::StationPlaced(_)
         | Fact::PluginInstalled(_) => return None,
         Fact::InputRefused(fact) => return fact.station.as_ref(),

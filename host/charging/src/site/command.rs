@@ -76,6 +76,18 @@ impl Station {
         self.commands.values().filter_map(due).min()
     }
 
+    /// The command that has the line.
+    pub(crate) fn open_command(&self) -> Option<CommandId> {
+        let mut open = self.commands.iter().filter(|(_, command)| command.is_open());
+        open.next().map(|(id, _)| *id)
+    }
+
+    /// Whether a command waits and could leave.
+    pub(crate) fn wants_line(&self) -> bool {
+        let waits = self.commands.values().any(Command::is_waiting);
+        waits && self.connection.is_some() && self.open_command().is_none()
+    }
+
     fn next_command(&self) -> Option<&Command> {
         let waiting = self.commands.values().filter(|command| command.is_waiting());
         waiting.min_by_key(|command| {
@@ -226,6 +238,7 @@ impl Site {
             command: next.wanted.command,
             action: next.wanted.action.clone(),
             payload: next.wanted.payload.clone(),
+            profile: None,
         });
     }
 }

@@ -1,10 +1,11 @@
-//! Owns what a site has beside its stations: its configuration, the stations that have just left
-//! it, and an index of who is due, where there are many.
+//! Owns what a site has beside its stations: its configuration, its load control, the stations that
+//! have just left it, and an index of who is due, where there are many.
 //! Must never take room at a station that is a site of its own.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Site;
+use super::load::Load;
 use crate::context::Context;
 use crate::fact::Fact;
 use crate::fact::site::{SitePut, StationReleased};
@@ -21,6 +22,7 @@ pub(super) struct Common {
     /// Those that left and are not known to have come to where they go.
     pub(super) released: BTreeMap<StationId, StationReleased>,
     due: Option<Due>,
+    pub(super) load: Option<Box<Load>>,
 }
 
 /// When each station wants to be asked again.
@@ -84,6 +86,11 @@ impl Site {
                 self.stations.keys().filter(due).cloned().collect()
             }
         }
+    }
+
+    /// The facts that make load control again, after those of the configuration and the stations.
+    pub(super) fn load_snapshot(&self) -> Option<Fact> {
+        self.load().map(|load| load.record().into())
     }
 
     /// When the first of its stations is due.

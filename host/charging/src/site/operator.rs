@@ -52,6 +52,12 @@ impl Site {
                 resolve(context, asking, held, accept, reason)
             }
             Request::PutSite(put, precondition) => self.put_site(asking, *put, precondition),
+            Request::LimitLoad { circuit, source, windows } => {
+                self.limit_load(asking, circuit, source, windows)
+            }
+            Request::MeterLoad { meter, lines, with_evses } => {
+                self.meter_load(asking, meter, lines, with_evses)
+            }
             _ => problem(asking.call, Problem::Invalid("this is asked of the network".into())),
         }
     }
@@ -63,6 +69,9 @@ impl Site {
         let version = self.put().map(|put| put.version);
         if let Some(refused) = unmet(version, precondition) {
             return problem(asking.call, refused);
+        }
+        if let Some(wrong) = put.load.as_ref().and_then(super::load::what_is_wrong) {
+            return problem(asking.call, Problem::Invalid(wrong));
         }
         put.at = asking.now;
         put.actor = asking.actor;

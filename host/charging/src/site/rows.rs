@@ -9,14 +9,16 @@ use super::station::Station;
 use super::transaction::Transaction;
 use crate::context::Policy;
 use crate::fact::Fact;
-use crate::fact::command::{CommandEnded, CommandOutcome, CommandWanted};
+use crate::fact::command::{CommandEnded, CommandOutcome, CommandWanted, Intent};
+use crate::fact::load::{EvseShare, LoadFilled};
 use crate::fact::metering::ReportKind;
 use crate::fact::station::StationStatus;
 use crate::fact::transaction::BillingRecord;
 use crate::ids::{SiteId, TransactionId};
+use crate::load::rows::EvseId;
 use crate::row::{self, RowBody, SessionState};
 use crate::subject::{Key, Row};
-use crate::units::Timestamp;
+use crate::units::{Current, Timestamp};
 
 type Rows = Vec<(Key, Option<Row>)>;
 
@@ -73,6 +75,13 @@ pub(crate) fn rows(site: Option<&SiteId>, station: &Station, fact: &Fact) -> Row
             rows.push((Key::cdr(sealed.cdr), Some(body)));
             rows
         }
+        Fact::CommandWanted(CommandWanted { at, intent: Intent::Limit(grant), .. }) => {
+            let evse = EvseId { station: station.id.clone(), evse: grant.evse };
+            let (limit, reason) = (Some(grant.limit), grant.reason.clone());
+            let body = row::EvseLoad { at: *at, evse: evse.to_string().into(), limit, reason };
+            vec![(Key::evse_load(&evse.to_string()), Some(body.to_row()))]
+        }
+        Fact::CommandEnded(ended) if matches!(ended.wanted.intent, Intent::Limit(_)) => Rows::new(),
         Fact::CommandWanted(wanted) => {
             let body =
                 row::Command { wanted: wanted.clone(), sent: None, outcome: None, effect: None };
@@ -97,6 +106,17 @@ pub(crate) fn left(site: Option<&SiteId>, fact: &Fact) -> Rows {
         }
         _ => Rows::new(),
     }
+}
+
+/// The rows of EVSEs that may charge now and might not before, or the other way.
+pub(crate) fn shares(filled: &LoadFilled) -> Rows {
+    let row = |share: &EvseShare| {
+        let (evse, reason) = (share.evse.clone(), share.reason.clone());
+        let limit = (!share.on).then_some(Current::ZERO);
+        let body = row::EvseLoad { at: filled.at, evse, limit, reason };
+        (Key::evse_load(&share.evse), Some(body.to_row()))
+    };
+    filled.changes.iter().map(row).collect()
 }
 
 fn ended_rows(ended: &CommandEnded, effect: Option<bool>) -> Rows {

@@ -3,6 +3,7 @@
 mod bench;
 mod billing;
 mod costs;
+mod load;
 mod moves;
 mod permutations;
 mod pitfalls;

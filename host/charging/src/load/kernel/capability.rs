@@ -1,10 +1,12 @@
 //! Owns what a station's model can do with charging profiles, as data: found by a probe at
 //! commissioning or known of the model. Must never credit a model with what was not shown.
 
+use serde::{Deserialize, Serialize};
+
 use crate::units::Current;
 
 /// What a station can do with charging profiles.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Capability {
     /// The highest stack level that it takes (`ChargeProfileMaxStackLevel`; 0 on EVBox Elvi, 3 on
     /// ABB).
@@ -40,7 +42,8 @@ pub struct Capability {
 }
 
 /// The unit of a station's limits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum RateUnit {
     /// Amperes on each phase.
     Amperes,
@@ -49,7 +52,8 @@ pub enum RateUnit {
 }
 
 /// How a station is told to pause.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Pause {
     /// By a limit of 0.
     Zero,
@@ -58,7 +62,8 @@ pub enum Pause {
 }
 
 /// What a station does while it replaces a profile.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Hole {
     /// It keeps to the old limit or the new one, or to its TxDefaultProfile in between.
     Default,

@@ -6,6 +6,8 @@
 //! delay. So of several the greatest difference is nearest to the truth, and an error of the
 //! estimate makes a lease end earlier than counted, which is the safe side.
 
+use serde::{Deserialize, Serialize};
+
 use crate::units::{Millis, Timestamp};
 
 /// So many messages make an estimate, over so long a time: what was kept while a station was away
@@ -33,7 +35,7 @@ const RESOLUTION: Millis = Millis::from_secs(1);
 const DRIFT: i64 = 5_000;
 
 /// What is known of a station's clock.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Clock {
     /// The station's time less ours, of its last messages, the newest last.
     samples: Vec<Sample>,
@@ -46,7 +48,7 @@ pub struct Clock {
     jumped: Option<Timestamp>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Sample {
     at: Timestamp,
     offset: Millis,

@@ -1,6 +1,8 @@
 //! Owns what an EVSE is measured to draw, and whether it keeps to its limits. Must never let a low
 //! reading lower what it may draw: only an acknowledgement does.
 
+use serde::{Deserialize, Serialize};
+
 use crate::units::{Current, Millis, Timestamp};
 
 /// A draw so far above what is allowed is no error of the meter.
@@ -16,7 +18,7 @@ const PROBATION: Millis = Millis::from_secs(60);
 const SILENT: Millis = Millis::from_secs(60);
 
 /// What an EVSE is measured to draw.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Draw {
     /// The last reading of its busiest phase.
     last: Option<(Timestamp, Current)>,

@@ -1,6 +1,8 @@
 //! Owns all that the kernel learns and all that it has granted: the values that change its state,
 //! each of which is a fact, or is told by one. Must never hold what an operator merely wishes.
 
+use serde::{Deserialize, Serialize};
+
 use super::capability::Capability;
 use super::ledger::{GrantId, Lease};
 use crate::ids::{StationId, TransactionId};
@@ -112,7 +114,7 @@ pub enum EvseChange {
 }
 
 /// Which of a station's profiles a grant replaces.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Purpose {
     /// TxDefaultProfile: what holds without a transaction, and what a station falls back to.
     Default,

@@ -2,6 +2,8 @@
 //! still falling, and what holds without any of it. Must never count a limit as obeyed because it
 //! was sent, nor forget one that may have arrived.
 
+use serde::{Deserialize, Serialize};
+
 use super::clock::Credit;
 use super::event::{Granted, Purpose, Returned};
 use crate::units::{Current, Millis, Timestamp};
@@ -16,11 +18,11 @@ pub const LEASE_GRACE: Millis = Millis::from_secs(30);
 const UNANSWERED: usize = 8;
 
 /// A grant's name: they count up for each EVSE.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct GrantId(pub u64);
 
 /// When a limit ends by itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lease {
     /// By our clock.
     pub end: Timestamp,
@@ -29,7 +31,7 @@ pub struct Lease {
 }
 
 /// What one EVSE may be drawing, and why.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ledger {
     /// TxDefaultProfile; before the first was acknowledged, all that the EVSE can draw.
     base: Layer,
@@ -40,14 +42,14 @@ pub struct Ledger {
 }
 
 /// What is known of one of the station's profiles.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct Layer {
     held: Option<Held>,
     in_flight: Vec<Held>,
 }
 
 /// A limit that a station holds, or may hold.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Held {
     /// Its grant.
     pub grant: GrantId,
@@ -62,7 +64,7 @@ pub struct Held {
     counted: Current,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Falling {
     from: Current,
     until: Timestamp,

@@ -1,6 +1,8 @@
 //! Owns what is not managed and only measured: the base load behind a meter, and what it is taken
 //! for when the meter jumps or falls silent. Must never take silence for little.
 
+use serde::{Deserialize, Serialize};
+
 use crate::units::{Current, Millis, Timestamp};
 
 /// A silent meter is taken at its upper quantile after so many of its periods.
@@ -20,7 +22,7 @@ const SLOTS: usize = 60;
 const ABSURD: i64 = 4;
 
 /// A meter of what is not managed, on one row.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Meter {
     /// All that it can be, as configured.
     maximum: Current,

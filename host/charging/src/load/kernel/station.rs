@@ -1,6 +1,8 @@
 //! Owns what the kernel knows of a station: whether it can be told anything now, its clock, what
 //! it can do, and how often it was written to. Must never hold two open calls of one station.
 
+use serde::{Deserialize, Serialize};
+
 use super::capability::Capability;
 use super::clock::{Clock, Credit};
 use super::event::StationChange;
@@ -16,7 +18,7 @@ const BOOT: Millis = Millis::from_secs(600);
 const DAY: Millis = Millis::from_secs(24 * 3_600);
 
 /// What the kernel knows of a station.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Station {
     pub(super) connected: bool,
     pub(super) faulted: bool,
@@ -28,7 +30,7 @@ pub struct Station {
 }
 
 /// Who has the one open call of a station.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Line {
     /// Nobody.
     #[default]
@@ -49,7 +51,7 @@ pub enum Line {
     },
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct Writes {
     day: i64,
     count: u32,
@@ -75,6 +77,16 @@ impl Station {
     /// known well enough.
     pub fn credit(&self, now: Timestamp) -> Option<Credit> {
         self.clock.credit(now).filter(|_| self.capability.leases())
+    }
+
+    /// Whether it is connected.
+    pub fn connected(&self) -> bool {
+        self.connected
+    }
+
+    /// Whether it is faulted.
+    pub fn faulted(&self) -> bool {
+        self.faulted
     }
 
     /// What its clock shows, as far as is known.

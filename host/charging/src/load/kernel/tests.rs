@@ -5,7 +5,7 @@ mod faults;
 mod host;
 mod parts;
 mod properties;
-mod station;
+pub(crate) mod station;
 mod world;
 
 use super::event::Wired;
@@ -16,14 +16,14 @@ use crate::load::rows::Rows;
 use crate::units::{Current, Timestamp};
 
 /// A day of 2026 on which all tests begin.
-pub(super) const START: Timestamp = Timestamp(1_790_000_000_000);
+pub(crate) const START: Timestamp = Timestamp(1_790_000_000_000);
 
 /// A generator of numbers: the same for the same seed (splitmix64).
 #[derive(Clone, Debug)]
-pub(super) struct Random(pub(super) u64);
+pub(crate) struct Random(pub(crate) u64);
 
 impl Random {
-    pub(super) fn next(&mut self) -> u64 {
+    pub(crate) fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut mixed = self.0;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -32,11 +32,11 @@ impl Random {
     }
 
     /// At least `low`, at most `high`.
-    pub(super) fn between(&mut self, low: i64, high: i64) -> i64 {
+    pub(crate) fn between(&mut self, low: i64, high: i64) -> i64 {
         low + (self.next() % (high - low + 1) as u64) as i64
     }
 
-    pub(super) fn per_mille(&mut self, chance: i64) -> bool {
+    pub(crate) fn per_mille(&mut self, chance: i64) -> bool {
         self.between(0, 999) < chance
     }
 }

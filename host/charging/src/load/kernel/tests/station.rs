@@ -12,42 +12,42 @@ use crate::units::{Current, Millis, Timestamp};
 /// A car follows a lower limit within so many seconds.
 const FOLLOWS: usize = 5;
 
-pub(super) const MAXIMUM: Current = Current(32_000);
+pub(crate) const MAXIMUM: Current = Current(32_000);
 
 /// What a station really is.
 #[derive(Clone, Debug)]
-pub(super) struct Station {
-    pub(super) ignores_duration: bool,
+pub(crate) struct Station {
+    pub(crate) ignores_duration: bool,
     /// A reboot sets its clock to any time.
-    pub(super) forgets_clock: bool,
+    pub(crate) forgets_clock: bool,
     /// It obeys no limit at all.
-    pub(super) ignores_limits: bool,
-    pub(super) hole: Option<Hole>,
-    pub(super) offset: Millis,
-    pub(super) online: bool,
+    pub(crate) ignores_limits: bool,
+    pub(crate) hole: Option<Hole>,
+    pub(crate) offset: Millis,
+    pub(crate) online: bool,
     /// Counts its connections.
-    pub(super) generation: u64,
+    pub(crate) generation: u64,
     default: Option<Profile>,
     running: Option<Profile>,
     hole_until: Timestamp,
-    pub(super) car: Option<Car>,
+    pub(crate) car: Option<Car>,
     transactions: u64,
     /// What it allowed in the last seconds, the newest last.
     allowed: VecDeque<Current>,
-    pub(super) draw: Current,
+    pub(crate) draw: Current,
 }
 
 /// A car that charges.
 #[derive(Clone, Debug)]
-pub(super) struct Car {
-    pub(super) transaction: String,
-    pub(super) demand: Current,
-    pub(super) leaves: Timestamp,
+pub(crate) struct Car {
+    pub(crate) transaction: String,
+    pub(crate) demand: Current,
+    pub(crate) leaves: Timestamp,
     lag: usize,
 }
 
 impl Station {
-    pub(super) fn new(offset: Millis) -> Self {
+    pub(crate) fn new(offset: Millis) -> Self {
         Self {
             ignores_duration: false,
             forgets_clock: false,
@@ -67,7 +67,7 @@ impl Station {
     }
 
     /// What a probe at commissioning finds.
-    pub(super) fn capability(&self) -> Capability {
+    pub(crate) fn capability(&self) -> Capability {
         Capability {
             keeps_durations: !self.ignores_duration,
             keeps_clock: !self.forgets_clock,
@@ -76,13 +76,13 @@ impl Station {
         }
     }
 
-    pub(super) fn clock(&self, now: Timestamp) -> Timestamp {
+    pub(crate) fn clock(&self, now: Timestamp) -> Timestamp {
         let time = now.plus(self.offset).0;
         Timestamp(time - time.rem_euclid(1_000))
     }
 
     /// SetChargingProfile arrives.
-    pub(super) fn set(
+    pub(crate) fn set(
         &mut self,
         now: Timestamp,
         profile: Profile,
@@ -105,7 +105,7 @@ impl Station {
         Returned::Accepted
     }
 
-    pub(super) fn arrives(
+    pub(crate) fn arrives(
         &mut self,
         number: usize,
         now: Timestamp,
@@ -122,13 +122,13 @@ impl Station {
         });
     }
 
-    pub(super) fn leaves(&mut self) {
+    pub(crate) fn leaves(&mut self) {
         self.car = None;
         self.running = None;
     }
 
     /// One second goes by.
-    pub(super) fn step(&mut self, now: Timestamp) {
+    pub(crate) fn step(&mut self, now: Timestamp) {
         if self.allowed.len() == FOLLOWS + 1 {
             self.allowed.pop_front();
         }

@@ -1,0 +1,130 @@
+//! Owns the stored facts of load control, version 1. Frozen once merged: new fields are optional,
+//! anything else is a new version. Must never hold a domain type: those may change.
+
+use serde::{Deserialize, Serialize};
+
+use super::Actor;
+use super::site::Blob;
+use crate::units::{Current, Millis, Power, Timestamp};
+
+/// A limit that load control has granted to an EVSE: what a command's intent holds, so that it is
+/// durable before it leaves.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LimitGrant {
+    /// The EVSE's number at its station.
+    pub evse: u32,
+    /// The grant's name: they count up for each EVSE.
+    pub grant: u64,
+    /// Which profile it replaces.
+    pub purpose: LimitPurpose,
+    /// The limit, on each phase.
+    pub limit: Current,
+    /// What the EVSE may draw while the station replaces its profile.
+    pub counted: Current,
+    /// What holds after the lease.
+    pub after: Current,
+    /// When it ends by itself, by our clock; without one, never.
+    pub lease_end: Option<Timestamp>,
+    /// How much the station's clock was ahead of ours when that was written.
+    #[serde(default)]
+    pub lease_offset: Millis,
+    /// Why it is no more, for people.
+    pub reason: Box<str>,
+}
+
+/// Which of a station's profiles a limit replaces.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LimitPurpose {
+    /// TxDefaultProfile.
+    Default,
+    /// TxProfile.
+    Transaction,
+}
+
+/// `load.limited/1`: a source outside has said what a circuit may carry, or that it is still there.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LoadLimited {
+    /// When it was decided.
+    pub at: Timestamp,
+    /// By whom.
+    pub actor: Actor,
+    /// The circuit.
+    pub circuit: Box<str>,
+    /// The source, as the tree names it.
+    pub source: Box<str>,
+    /// All that it has announced; none where it only said that it is there.
+    pub windows: Option<Vec<LimitWindow>>,
+}
+
+/// A limit that holds for a while.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LimitWindow {
+    /// From then on.
+    pub from: Timestamp,
+    /// Until before then; the greatest time has no end.
+    pub until: Timestamp,
+    /// On each line.
+    pub lines: Option<[Current; 3]>,
+    /// Of all lines.
+    pub power: Option<Power>,
+}
+
+/// `load.metered/1`: a meter of a circuit was read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LoadMetered {
+    /// When it was received.
+    pub at: Timestamp,
+    /// By whom.
+    pub actor: Actor,
+    /// The meter, as the tree names it.
+    pub meter: Box<str>,
+    /// What flows on each line; negative where it is exported.
+    pub lines: [Current; 3],
+    /// True where the EVSEs of the circuit are in it.
+    #[serde(default)]
+    pub with_evses: bool,
+}
+
+/// `load.filled/1`: it was decided anew who may charge.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LoadFilled {
+    /// When it was decided.
+    pub at: Timestamp,
+    /// When to decide again, if nothing happens.
+    pub next: Option<Timestamp>,
+    /// EVSEs that may charge now and might not before, or the other way.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub changes: Vec<EvseShare>,
+    /// Limits that the last check held back: each is a defect of ours.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub withheld: u32,
+}
+
+/// Whether an EVSE may charge.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EvseShare {
+    /// `STATION/1`.
+    pub evse: Box<str>,
+    /// Whether it may charge.
+    pub on: bool,
+    /// Why, for people.
+    pub reason: Box<str>,
+}
+
+/// `load.recorded/1`: what a snapshot holds of load control, in a form of its own version. What
+/// cannot be read any more is not believed: every EVSE counts with all that it can draw again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LoadRecorded {
+    /// When the snapshot was made.
+    pub at: Timestamp,
+    /// Of the body.
+    pub version: u16,
+    /// As load control reads and writes it.
+    pub body: Blob,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+fn is_zero(number: &u32) -> bool {
+    *number == 0
+}

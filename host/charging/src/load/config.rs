@@ -1,0 +1,164 @@
+//! Owns how a site's load is controlled, as people configure it: the electrical tree, how what
+//! there is is shared, and what models of stations can do. Must never hold what changes with time.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::amount::Amps;
+use super::circuit::Tree;
+use super::fill::Policy;
+use super::kernel::capability::{Capability, Hole, Pause, RateUnit};
+use super::rows::Rows;
+
+/// The version of the stored form.
+const VERSION: u16 = 1;
+
+/// How a site's load is controlled.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// How what there is is shared.
+    #[serde(default)]
+    pub policy: Policy,
+    /// What models can do; the first that fits holds. Of others nothing is known.
+    #[serde(default, rename = "model", skip_serializing_if = "Vec::is_empty")]
+    pub models: Vec<Model>,
+    /// Circuits and EVSEs.
+    pub tree: Tree,
+}
+
+/// What a model can do with charging profiles. What is not said is as of `known_as`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Model {
+    /// As it says when it boots; any where nothing is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vendor: Option<Box<str>>,
+    /// As it says when it boots; any where nothing is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<Box<str>>,
+    /// What it was shown to be.
+    #[serde(default)]
+    pub known_as: KnownAs,
+    /// The highest stack level that it takes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stack_level_max: Option<u32>,
+    /// The unit that it takes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unit: Option<RateUnit>,
+    /// The most periods in a schedule.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub periods_max: Option<u32>,
+    /// The step of its limits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub step: Option<Amps>,
+    /// The least that it keeps to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub minimum: Option<Amps>,
+    /// How it is told to pause.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pause: Option<Pause>,
+    /// It takes TxProfile.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub takes_transaction_profile: Option<bool>,
+    /// It takes `Absolute` profiles.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub takes_absolute: Option<bool>,
+    /// It ends a profile and a period when they say so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keeps_durations: Option<bool>,
+    /// Its clock goes on while it reboots.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keeps_clock: Option<bool>,
+    /// Its profiles survive a reboot.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub persists: Option<bool>,
+    /// What it does while it replaces a profile.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hole: Option<Hole>,
+}
+
+/// What a model was shown to be.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum KnownAs {
+    /// Nothing: everything at its worst.
+    #[default]
+    Unknown,
+    /// What the standard says.
+    Standard,
+}
+
+/// Why a stored configuration cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unreadable(pub String);
+
+impl fmt::Display for Unreadable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the configuration of the load cannot be read: {}", self.0)
+    }
+}
+
+impl Config {
+    /// As stored: a version and a body.
+    pub fn store(&self) -> (u16, Vec<u8>) {
+        // A tree of text and numbers can always be written.
+        (VERSION, minicbor_serde::to_vec(self).unwrap_or_default())
+    }
+
+    /// Reads what `store` wrote.
+    ///
+    /// # Errors
+    /// It is of another version, or none.
+    pub fn read(version: u16, body: &[u8]) -> Result<Self, Unreadable> {
+        if version != VERSION {
+            return Err(Unreadable(format!("version {version} is not known here")));
+        }
+        minicbor_serde::from_slice(body).map_err(|error| Unreadable(error.to_string()))
+    }
+
+    /// Checks everything and makes the rows.
+    ///
+    /// # Errors
+    /// All that is wrong, each with its place.
+    pub fn compile(&self) -> Result<Rows, Vec<super::circuit::Problem>> {
+        self.tree.compile(None)
+    }
+
+    /// What a station's model can do.
+    pub fn capability(&self, vendor: &str, model: &str) -> Capability {
+        let is = |asked: &Option<Box<str>>, said: &str| {
+            asked.as_deref().is_none_or(|asked| asked.eq_ignore_ascii_case(said))
+        };
+        let mut models = self.models.iter();
+        let known = models.find(|known| is(&known.vendor, vendor) && is(&known.model, model));
+        known.map_or(Capability::UNKNOWN, Model::capability)
+    }
+}
+
+impl Model {
+    fn capability(&self) -> Capability {
+        let known = match self.known_as {
+            KnownAs::Unknown => Capability::UNKNOWN,
+            KnownAs::Standard => Capability::STANDARD,
+        };
+        let amps = |amps: Option<Amps>, or| amps.map_or(or, |Amps(current)| current);
+        Capability {
+            stack_level_max: self.stack_level_max.unwrap_or(known.stack_level_max),
+            unit: self.unit.unwrap_or(known.unit),
+            periods_max: self.periods_max.unwrap_or(known.periods_max),
+            step: amps(self.step, known.step),
+            minimum: amps(self.minimum, known.minimum),
+            pause: self.pause.unwrap_or(known.pause),
+            takes_transaction_profile: self
+                .takes_transaction_profile
+                .unwrap_or(known.takes_transaction_profile),
+            takes_absolute: self.takes_absolute.unwrap_or(known.takes_absolute),
+            keeps_durations: self.keeps_durations.unwrap_or(known.keeps_durations),
+            keeps_clock: self.keeps_clock.unwrap_or(known.keeps_clock),
+            persists: self.persists.unwrap_or(known.persists),
+            hole: self.hole.unwrap_or(known.hole),
+        }
+    }
+}

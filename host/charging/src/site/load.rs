@@ -1,0 +1,182 @@
+//! Owns the load control of a site as its facts make it: the kernel, which EVSEs may charge, what
+//! cars were measured to do, limits from outside and meters. Only sites with a tree have one.
+//! Must never change but by facts, nor send anything itself.
+
+mod ask;
+mod learn;
+mod record;
+mod tick;
+mod view;
+
+use std::sync::Arc;
+
+pub(super) use self::ask::what_is_wrong;
+pub use self::view::{EvseView, LoadView, RowView};
+use super::Site;
+use crate::fact::site::SitePut;
+use crate::load::config::Config;
+use crate::load::external::ExternalLimit;
+use crate::load::kernel::Kernel;
+use crate::load::kernel::event::{Event, Wired};
+use crate::load::kernel::meter::Meter;
+use crate::load::legs::Legs;
+use crate::load::rows::Rows;
+use crate::units::{Current, Millis, Timestamp};
+
+/// While something charges, what there is is shared anew so often.
+const TICK: Millis = Millis::from_secs(5);
+
+/// What happens at once is decided on so soon after the last time, and later at large sites: a
+/// decision looks at every EVSE.
+const SPACING: Millis = Millis(100);
+const SPACING_MICROS_PER_EVSE: i64 = 200;
+
+/// A meter that does not say how often it is read is read so often.
+const METER_PERIOD: Millis = Millis::from_secs(10);
+
+/// The load control of a site.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Load {
+    config: Arc<Config>,
+    rows: Arc<Rows>,
+    kernel: Kernel,
+    /// By EVSE, in the order of the rows.
+    evses: Vec<Live>,
+    sources: Vec<ExternalLimit>,
+    /// By row: what is not managed, where it is measured.
+    meters: Vec<Option<Meter>>,
+    /// When to decide next.
+    due: Option<Timestamp>,
+    decided: Timestamp,
+}
+
+/// What is known of an EVSE beside what the kernel knows.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+struct Live {
+    /// Whether it may charge.
+    on: bool,
+    /// Since when it may, or has been waiting.
+    since: Timestamp,
+    /// Legs on which its car was seen to draw, and since when.
+    seen: [bool; 3],
+    seen_since: Option<Timestamp>,
+    /// The legs that its car uses, once that is sure.
+    legs: Legs,
+    /// Whether its draw is measured phase by phase, or follows from its legs.
+    is_sure: bool,
+}
+
+impl Live {
+    fn new(at: Timestamp) -> Self {
+        Self {
+            on: false,
+            since: at,
+            seen: [false; 3],
+            seen_since: None,
+            legs: Legs::UNKNOWN,
+            is_sure: false,
+        }
+    }
+}
+
+impl Load {
+    /// Of a configuration; what was known before is kept of EVSEs, sources and meters that stay.
+    /// None where there is none, or it cannot be read or is wrong: `decide` takes none such.
+    fn wired(put: &SitePut, before: Option<Self>) -> Option<Self> {
+        let stored = put.load.as_ref()?;
+        let config = Config::read(stored.version, &stored.body.0).ok()?;
+        let rows = config.compile().ok()?;
+        let wired = rows.evses().iter().map(|evse| Wired {
+            id: evse.id.clone(),
+            maximum: evse.max,
+            fallback: evse.fallback,
+        });
+        let event = Event::Wired { at: put.at, evses: wired.collect() };
+        let mut load = Self {
+            evses: vec![Live::new(put.at); rows.evses().len()],
+            sources: sources(&config, before.as_ref()),
+            meters: meters(&config, &rows, before.as_ref()),
+            config: Arc::new(config),
+            rows: Arc::new(rows),
+            kernel: Kernel::default(),
+            due: Some(put.at),
+            decided: Timestamp(0),
+        };
+        if let Some(before) = before {
+            for (evse, live) in before.rows.evses().iter().zip(before.evses) {
+                if let Some(index) = load.rows.evse(&evse.id) {
+                    load.evses[index as usize] = live;
+                }
+            }
+            load.decided = before.decided;
+            load.kernel = before.kernel;
+        }
+        load.kernel.apply(&event);
+        Some(load)
+    }
+
+    /// Something happened that is decided on at once.
+    fn at_once(&mut self, at: Timestamp) {
+        let size = i64::try_from(self.evses.len()).unwrap_or(i64::MAX);
+        let spacing = SPACING.0.max(size * SPACING_MICROS_PER_EVSE / 1_000);
+        let soon = at.max(self.decided.plus(Millis(spacing)));
+        self.due = Some(self.due.map_or(soon, |due| due.min(soon)));
+    }
+}
+
+/// The sources of limits that a tree names.
+fn sources(config: &Config, before: Option<&Load>) -> Vec<ExternalLimit> {
+    let circuits = config.tree.circuits.iter();
+    let named = circuits
+        .flat_map(|circuit| circuit.external.iter().map(move |source| (circuit, source)))
+        .map(|(circuit, source)| ExternalLimit::new(circuit, source));
+    let known = before.map(|before| &*before.sources).unwrap_or_default();
+    let kept = |new: ExternalLimit| {
+        let same =
+            |old: &&ExternalLimit| (&old.circuit, &old.source) == (&new.circuit, &new.source);
+        match known.iter().find(same) {
+            Some(old) => ExternalLimit { heard: old.heard, windows: old.windows.clone(), ..new },
+            None => new,
+        }
+    };
+    named.map(kept).collect()
+}
+
+/// A meter for each row of a circuit that has one: before it is heard, it counts with the most.
+fn meters(config: &Config, rows: &Rows, before: Option<&Load>) -> Vec<Option<Meter>> {
+    let of_row = rows.rows().iter().map(|row| {
+        let mut circuits = config.tree.circuits.iter();
+        let circuit = circuits.find(|circuit| *circuit.name == *row.circuit)?;
+        circuit.meter.as_ref()?;
+        let known = before.and_then(|before| {
+            let same = |old: &crate::load::rows::Row| {
+                (&old.circuit, old.kind, old.base_max) == (&row.circuit, row.kind, row.base_max)
+            };
+            let index = before.rows.rows().iter().position(same)?;
+            before.meters[index].clone()
+        });
+        let most = if row.base_max > Current::ZERO {
+            row.base_max
+        } else {
+            row.limit.unwrap_or(Current(i64::MAX / 16))
+        };
+        Some(known.unwrap_or_else(|| Meter::new(most, METER_PERIOD)))
+    });
+    of_row.collect()
+}
+
+impl Site {
+    pub(super) fn load(&self) -> Option<&Load> {
+        self.common.as_ref()?.load.as_deref()
+    }
+
+    /// Whether the site's load is controlled.
+    pub fn is_load_controlled(&self) -> bool {
+        self.load().is_some()
+    }
+
+    /// When load control wants to be asked again.
+    pub(super) fn load_due(&self) -> Option<Timestamp> {
+        self.load()?.due
+    }
+}

@@ -1,0 +1,395 @@
+//! Owns what load control learns of each fact. Must never take what a station kept while it was
+//! away for what is now.
+
+use super::{Live, Load};
+use crate::fact::Fact;
+use crate::fact::command::{CommandEnded, CommandOutcome, CommandSent, Intent};
+use crate::fact::load::{LimitGrant, LimitPurpose, LoadFilled, LoadLimited, LoadMetered};
+use crate::fact::metering::{Measurand, Reading, ReadingValue};
+use crate::fact::site::SitePut;
+use crate::fact::station::{ConnectorStatus, StationBooted, StationStatus};
+use crate::ids::StationId;
+use crate::load::external::Window;
+use crate::load::kernel::event::{Event, EvseChange, Granted, Purpose, Returned, StationChange};
+use crate::load::kernel::ledger::{GrantId, Lease};
+use crate::load::legs::Legs;
+use crate::load::rows::{CircuitLimit, EvseId, RowKind};
+use crate::site::Site;
+use crate::site::station::Station;
+use crate::units::{Current, Millis, Timestamp};
+
+/// What was measured longer ago says nothing about now.
+const FRESH: Millis = Millis::from_secs(60);
+
+/// A leg on which a car draws.
+const DRAWS: Current = Current(1_000);
+
+/// A car that has drawn for so long on some legs uses no others.
+const SURE_AFTER: Millis = Millis::from_secs(60);
+
+impl Site {
+    /// Load control learns of a fact, after the stations have.
+    pub(crate) fn learn(&mut self, fact: &Fact, station: Option<&StationId>) {
+        if let Fact::SitePut(put) = fact {
+            return self.rewire(put);
+        }
+        let Some(common) = self.common.as_mut() else { return };
+        let Some(mut load) = common.load.take() else { return };
+        if let Some(id) = station {
+            load.learn_of_station(id, self.station(id), fact);
+        } else {
+            load.learn(fact);
+        }
+        self.change(|common| common.load = Some(load));
+    }
+
+    fn rewire(&mut self, put: &SitePut) {
+        self.change(|common| {
+            let before = common.load.take().map(|load| *load);
+            common.load = Load::wired(put, before).map(Box::new);
+        });
+        let Some(mut load) = self.common.as_mut().and_then(|common| common.load.take()) else {
+            return;
+        };
+        for station in self.stations() {
+            load.catch_up(put.at, station);
+        }
+        self.change(|common| common.load = Some(load));
+    }
+}
+
+impl Load {
+    fn learn(&mut self, fact: &Fact) {
+        match fact {
+            Fact::LoadLimited(limited) => self.limited(limited),
+            Fact::LoadMetered(metered) => self.metered(metered),
+            Fact::LoadFilled(filled) => self.filled(filled),
+            Fact::LoadRecorded(recorded) => self.restore(recorded),
+            _ => {}
+        }
+    }
+
+    fn learn_of_station(&mut self, id: &StationId, station: Option<&Station>, fact: &Fact) {
+        let at = fact.at();
+        let Some(station) = station else {
+            // It is not here any more.
+            return self.tell(at, id, StationChange::Disconnected);
+        };
+        match fact {
+            Fact::StationConnected(_) => self.tell(at, id, StationChange::Connected),
+            Fact::StationDisconnected(_) if station.connection.is_none() => {
+                self.tell(at, id, StationChange::Disconnected);
+            }
+            Fact::StationBooted(booted) => {
+                self.capable(at, booted);
+                self.tell(at, id, StationChange::Booted);
+            }
+            Fact::StationStatus(status) => self.status(station, status),
+            Fact::TransactionReported(reported) => {
+                let report = &reported.report;
+                if !report.offline {
+                    self.hear(at, id, report.at);
+                }
+                self.sync(at, station);
+                let transaction = station.transactions.get(&reported.transaction);
+                let evse = report.evse.or(transaction.and_then(|known| known.glance.evse));
+                self.measured(at, id, evse, &report.readings, report.offline);
+            }
+            Fact::TransactionMetered(metered) => {
+                if let Some(newest) = metered.readings.iter().map(|reading| reading.at).max() {
+                    self.hear(at, id, newest);
+                }
+                let transaction = station.transactions.get(&metered.transaction);
+                let evse = transaction.and_then(|known| known.glance.evse);
+                self.measured(at, id, evse, &metered.readings, false);
+            }
+            Fact::CommandSent(sent) => self.sent(station, sent),
+            Fact::CommandEnded(ended) => self.ended(ended),
+            Fact::StationAdopted(_) => self.catch_up(at, station),
+            _ => self.sync(at, station),
+        }
+    }
+
+    fn tell(&mut self, at: Timestamp, station: &StationId, what: StationChange) {
+        if self.kernel.evses_of(station).is_empty() {
+            // None of the tree's: the kernel need not know of it.
+            return;
+        }
+        self.kernel.apply(&Event::Station { at, station: station.clone(), what });
+        self.at_once(at);
+    }
+
+    fn hear(&mut self, at: Timestamp, station: &StationId, reported: Timestamp) {
+        if !self.kernel.evses_of(station).is_empty() {
+            let what = StationChange::Heard { reported };
+            self.kernel.apply(&Event::Station { at, station: station.clone(), what });
+        }
+    }
+
+    /// What a station's model can do.
+    fn capable(&mut self, at: Timestamp, booted: &StationBooted) {
+        let station = booted.station.clone();
+        if !self.kernel.evses_of(&station).is_empty() {
+            let capability = self.config.capability(&booted.vendor, &booted.model);
+            self.kernel.apply(&Event::Capable { at, station, capability });
+        }
+    }
+
+    /// What is known of a station already, when the site comes to be controlled, or the station
+    /// comes to the site.
+    fn catch_up(&mut self, at: Timestamp, station: &Station) {
+        if let Some(booted) = &station.booted {
+            self.capable(at, booted);
+        }
+        let connected = self.kernel.station(&station.id).is_some_and(|known| known.connected());
+        match &station.connection {
+            Some(_) if !connected => self.tell(at, &station.id, StationChange::Connected),
+            None if connected => self.tell(at, &station.id, StationChange::Disconnected),
+            _ => {}
+        }
+        self.sync(at, station);
+    }
+
+    fn status(&mut self, station: &Station, status: &StationStatus) {
+        let id = &station.id;
+        if status.timed {
+            self.hear(status.at, id, status.reported);
+        }
+        let mut connectors = station.connectors.values();
+        let faulted = connectors.any(|known| known.status == ConnectorStatus::Faulted);
+        let known = self.kernel.station(id);
+        if known.is_some_and(|known| known.faulted() != faulted) {
+            self.tell(status.at, id, StationChange::Faulted(faulted));
+        }
+        self.sync(status.at, station);
+    }
+
+    /// Which transaction runs on each EVSE of a station, as its messages say together.
+    fn sync(&mut self, at: Timestamp, station: &Station) {
+        for evse in self.kernel.evses_of(&station.id).to_vec() {
+            let id = self.rows.evses()[evse as usize].id.clone();
+            let on_it = station.transactions.values();
+            let on_it = on_it.filter(|known| known.is_live() && known.glance.evse == Some(id.evse));
+            let runs = on_it.max_by_key(|known| known.glance.start).map(|known| &known.id);
+            let known = self.kernel.transaction(evse);
+            if runs == known {
+                continue;
+            }
+            if known.is_some() {
+                let what = EvseChange::Ended;
+                self.kernel.apply(&Event::Evse { at, evse: id.clone(), what });
+            }
+            if let Some(transaction) = runs {
+                let what = EvseChange::Started(transaction.clone());
+                self.kernel.apply(&Event::Evse { at, evse: id, what });
+            }
+            self.evses[evse as usize] = Live::new(at);
+            self.at_once(at);
+        }
+    }
+
+    fn sent(&mut self, station: &Station, sent: &CommandSent) {
+        let command = station.commands.get(&sent.command);
+        match command.map(|command| &command.wanted.intent) {
+            Some(Intent::Limit(grant)) => {
+                let granted = granted(sent.at, &station.id, grant);
+                self.kernel.apply(&Event::Granted(granted));
+            }
+            _ => self.tell(sent.at, &station.id, StationChange::LineTaken),
+        }
+    }
+
+    fn ended(&mut self, ended: &CommandEnded) {
+        if ended.sent.is_none() {
+            return;
+        }
+        let (at, station) = (ended.at, &ended.station);
+        let Intent::Limit(grant) = &ended.wanted.intent else {
+            return self.tell(at, station, StationChange::LineFreed);
+        };
+        let how = match &ended.outcome {
+            CommandOutcome::Answered { status: Some(status), .. } if &**status == "Accepted" => {
+                Returned::Accepted
+            }
+            CommandOutcome::Answered { .. } | CommandOutcome::Refused { .. } => Returned::Refused,
+            CommandOutcome::TimedOut => Returned::TimedOut,
+            CommandOutcome::OutcomeUnknown => Returned::Gone { may_have_left: true },
+            CommandOutcome::Offline | CommandOutcome::Expired => {
+                Returned::Gone { may_have_left: false }
+            }
+        };
+        let evse = EvseId { station: station.clone(), evse: grant.evse };
+        self.kernel.apply(&Event::Returned { at, evse, grant: GrantId(grant.grant), how });
+        self.at_once(at);
+    }
+
+    /// What an EVSE draws, of its newest readings; what was kept while the station was away says
+    /// nothing about now.
+    fn measured(
+        &mut self,
+        at: Timestamp,
+        station: &StationId,
+        evse: Option<u32>,
+        readings: &[Reading],
+        offline: bool,
+    ) {
+        let id = evse.map(|evse| EvseId { station: station.clone(), evse });
+        let Some(id) = id.filter(|_| !offline) else { return };
+        let Some(index) = self.kernel.evse(&id) else { return };
+        let momentary = |reading: &&Reading| {
+            matches!(reading.measurand, Measurand::CurrentImport | Measurand::PowerImport)
+        };
+        let newest = readings.iter().filter(momentary).map(|reading| reading.at).max();
+        let Some(newest) = newest else { return };
+        let clock = self.kernel.station(station).and_then(|known| known.clock().offset());
+        let age = at.plus(clock.unwrap_or(newest.since(at))).since(newest);
+        if age > FRESH {
+            return;
+        }
+        let now = readings.iter().filter(momentary).filter(|reading| reading.at == newest);
+        let Some(draw) = self.draw_of(index, now.collect(), at) else { return };
+        let what = EvseChange::Measured(draw);
+        self.kernel.apply(&Event::Evse { at, evse: id, what });
+    }
+
+    /// The draw of the busiest phase, by currents where they are there, else by power.
+    fn draw_of(&mut self, evse: u32, now: Vec<&Reading>, at: Timestamp) -> Option<Current> {
+        let wiring = &self.rows.evses()[evse as usize];
+        // On the DC side of a rectifier a current says nothing about the lines.
+        let is_ac = wiring.efficiency >= 1_000 && !self.is_dc(evse);
+        let currents: Vec<_> = now.iter().copied().filter(|_| is_ac).filter_map(current).collect();
+        let live = &mut self.evses[evse as usize];
+        if !currents.is_empty() {
+            for (phase, current) in &currents {
+                if let (Some(leg), true) = (phase.and_then(leg), *current >= DRAWS) {
+                    live.seen[leg] = true;
+                }
+            }
+            if live.seen.contains(&true) {
+                let since = *live.seen_since.get_or_insert(at);
+                if at.since(since) >= SURE_AFTER {
+                    live.legs = Legs::of(live.seen);
+                }
+            }
+            live.is_sure = true;
+            return currents.iter().map(|(_, current)| *current).max();
+        }
+        let power = |reading: &&Reading| match reading.value {
+            ReadingValue::Power(power) => Some((reading.phase.is_some(), power.0)),
+            _ => None,
+        };
+        let powers: Vec<_> = now.iter().filter_map(power).collect();
+        let by_phase = powers.iter().filter(|(of_phase, _)| *of_phase).map(|(_, watts)| *watts);
+        let (watts, legs) = match by_phase.max() {
+            Some(watts) => (watts, 1),
+            None => {
+                let legs = match live.legs.count() {
+                    0 => u32::from(wiring.legs),
+                    count => count,
+                };
+                (powers.iter().map(|(_, watts)| *watts).max()?, legs)
+            }
+        };
+        live.is_sure = powers.iter().any(|(of_phase, _)| *of_phase)
+            || live.legs != Legs::UNKNOWN
+            || wiring.legs == 1
+            || !is_ac;
+        let milliwatts = i128::from(watts) * 1_000 * 1_000 / i128::from(wiring.efficiency.max(1));
+        let per_leg = milliwatts * 1_000 / i128::from(wiring.millivolts.max(1)) / i128::from(legs);
+        Some(Current(i64::try_from(per_leg).unwrap_or(i64::MAX)))
+    }
+
+    fn is_dc(&self, evse: u32) -> bool {
+        let point = self.config.tree.evses.get(evse as usize);
+        point.is_some_and(|point| point.supply == crate::load::circuit::Supply::Dc)
+    }
+
+    fn limited(&mut self, limited: &LoadLimited) {
+        let named = |source: &&mut crate::load::external::ExternalLimit| {
+            *source.circuit == *limited.circuit && *source.source == *limited.source
+        };
+        let Some(source) = self.sources.iter_mut().find(named) else { return };
+        source.heard = Some(limited.at);
+        if let Some(windows) = &limited.windows {
+            let window = |window: &crate::fact::load::LimitWindow| Window {
+                from: window.from,
+                until: window.until,
+                limit: CircuitLimit { lines: window.lines, power: window.power },
+            };
+            source.windows = windows.iter().map(window).collect();
+        }
+        source.windows.retain(|window| window.until > limited.at);
+        self.at_once(limited.at);
+    }
+
+    /// A reading of a circuit: what of it is not managed, in each row of the circuit. Where the
+    /// EVSEs are in it, only what they are freshly measured to draw is taken away again.
+    fn metered(&mut self, metered: &LoadMetered) {
+        let circuits = self.config.tree.circuits.iter();
+        let named = circuits.filter(|known| known.meter.as_deref() == Some(&*metered.meter));
+        let names: Vec<_> = named.map(|circuit| circuit.name.clone()).collect();
+        for index in 0..self.meters.len() {
+            let row = &self.rows.rows()[index];
+            if !names.iter().any(|name| **name == *row.circuit) || row.kind == RowKind::Cabinet {
+                continue;
+            }
+            let mut base = row.counts(metered.lines);
+            if metered.with_evses {
+                let drawn = |evse: u32| {
+                    let draw = self.kernel.draw(evse).and_then(|draw| draw.fresh(metered.at));
+                    (draw.unwrap_or_default(), self.evses[evse as usize].legs)
+                };
+                base = base.minus(self.rows.load(index as u32, drawn));
+            }
+            if let Some(meter) = &mut self.meters[index] {
+                meter.measured(metered.at, base);
+            }
+        }
+        self.at_once(metered.at);
+    }
+
+    fn filled(&mut self, filled: &LoadFilled) {
+        self.decided = filled.at;
+        self.due = filled.next;
+        for change in &filled.changes {
+            let evse = EvseId::parse(&change.evse).and_then(|id| self.kernel.evse(&id));
+            if let Some(live) = evse.and_then(|evse| self.evses.get_mut(evse as usize)) {
+                (live.on, live.since) = (change.on, filled.at);
+            }
+        }
+    }
+}
+
+/// A grant, as it was journalled.
+fn granted(at: Timestamp, station: &StationId, grant: &LimitGrant) -> Granted {
+    Granted {
+        at,
+        evse: EvseId { station: station.clone(), evse: grant.evse },
+        grant: GrantId(grant.grant),
+        purpose: match grant.purpose {
+            LimitPurpose::Default => Purpose::Default,
+            LimitPurpose::Transaction => Purpose::Transaction,
+        },
+        limit: grant.limit,
+        counted: grant.counted,
+        after: grant.after,
+        lease: grant.lease_end.map(|end| Lease { end, offset: grant.lease_offset }),
+    }
+}
+
+fn current(reading: &Reading) -> Option<(Option<&str>, Current)> {
+    match reading.value {
+        ReadingValue::Current(current) => Some((reading.phase.as_deref(), current)),
+        _ => None,
+    }
+}
+
+/// The leg of a connector that a station calls so: `L1`, `L2-N`.
+fn leg(phase: &str) -> Option<usize> {
+    match phase.get(..2)? {
+        "L1" => Some(0),
+        "L2" => Some(1),
+        "L3" => Some(2),
+        _ => None,
+    }
+}

@@ -1,0 +1,253 @@
+//! Owns one decision of load control: who may charge and how much, and what is sent of that now.
+//! Must never send what the kernel did not grant.
+
+use super::{Load, TICK};
+use crate::action::Action;
+use crate::context::{Context, Outcome};
+use crate::fact::command::{CommandSent, CommandWanted, Intent, Priority};
+use crate::fact::load::{EvseShare, LimitGrant, LimitPurpose, LoadFilled};
+use crate::fact::{Actor, Fact, InputRefused};
+use crate::ids::CommandId;
+use crate::load::external::limits_at;
+use crate::load::fill::{Demand, EvseState, Explained, Filled, Filler, Settings};
+use crate::load::kernel::decide::{LEAD, Send, Why};
+use crate::load::kernel::event::Purpose;
+use crate::load::kernel::ledger::GRACE;
+use crate::load::legs::Legs;
+use crate::site::Site;
+use crate::units::{Current, Millis, Timestamp};
+
+/// A row that nothing limits has so much.
+const UNLIMITED: Current = Current(i64::MAX / 4_000_000);
+
+/// A limit that did not leave after so long is not sent any more: a newer one is.
+const SEND_WITHIN: Millis = Millis::from_secs(30);
+
+/// What there is in each row at one moment.
+pub(super) struct Room {
+    pub(super) limits: Vec<Current>,
+    pub(super) base: Vec<Current>,
+    /// Limit less base load less reserve.
+    pub(super) headroom: Vec<Current>,
+    /// The least of it within the time that a limit takes to arrive.
+    pub(super) announced: Vec<Current>,
+    /// Where nothing may be increased.
+    pub(super) bound: Vec<bool>,
+}
+
+impl Load {
+    pub(super) fn room(&self, now: Timestamp) -> Room {
+        let mut limits = Vec::new();
+        limits_at(&self.rows, &self.sources, now, &mut limits);
+        let mut least = limits.clone();
+        let mut time = now;
+        let horizon = now.plus(LEAD);
+        let mut later = Vec::new();
+        loop {
+            let next = self.sources.iter().filter_map(|source| source.next_change(time)).min();
+            let Some(next) = next.filter(|next| *next <= horizon) else { break };
+            limits_at(&self.rows, &self.sources, next, &mut later);
+            least.iter_mut().zip(&later).for_each(|(least, later)| *least = *later.min(least));
+            time = next;
+        }
+        let (mut base, mut bound) = (Vec::new(), Vec::new());
+        for (row, meter) in self.rows.rows().iter().zip(&self.meters) {
+            let background = meter.as_ref().map(|meter| meter.background(now));
+            base.push(background.map_or(row.base_max, |background| background.load));
+            bound.push(background.is_some_and(|background| background.standing.is_bound()));
+        }
+        let less = |limits: &[Current]| -> Vec<Current> {
+            let rows = self.rows.rows().iter().zip(limits).zip(&base);
+            rows.map(|((row, limit), base)| (*limit).min(UNLIMITED).minus(*base).minus(row.reserve))
+                .collect()
+        };
+        Room { headroom: less(&limits), announced: less(&least), limits, base, bound }
+    }
+
+    /// What the filling is to know of each EVSE.
+    fn states(&self, now: Timestamp) -> Vec<EvseState> {
+        let state = |(evse, live): (u32, &super::Live)| {
+            let wiring = &self.rows.evses()[evse as usize];
+            let runs = self.kernel.transaction(evse).is_some();
+            let demand = if runs && self.kernel.is_commandable(evse, now) {
+                Demand::Wants
+            } else {
+                // Whoever is not told now counts with what it may draw: at least its fallback.
+                Demand::Fixed(self.kernel.exposure(evse, now))
+            };
+            EvseState {
+                demand,
+                legs: live.legs,
+                min: wiring.min,
+                max: wiring.max,
+                on: live.on,
+                since: live.since,
+                drawn: self.settled_draw(evse, now),
+                limit: self.kernel.acknowledged(evse, now),
+                ..EvseState::default()
+            }
+        };
+        (0..).zip(&self.evses).map(state).collect()
+    }
+
+    /// What a car draws under its present limit, once it has followed that.
+    fn settled_draw(&self, evse: u32, now: Timestamp) -> Option<Current> {
+        let draw = self.kernel.draw(evse)?;
+        let (measured, _) = draw.last()?;
+        let told = self.kernel.told(evse)?;
+        let live = &self.evses[evse as usize];
+        // The call takes some seconds, the car and its meter as long as the grace.
+        let settled = measured >= told.at.plus(GRACE).plus(GRACE);
+        draw.fresh(now).filter(|_| settled && live.is_sure)
+    }
+}
+
+/// What was found in one decision.
+struct Found<'a> {
+    load: &'a Load,
+    room: Room,
+    filled: Filled<'a>,
+}
+
+impl Found<'_> {
+    fn reason(&self, evse: u32) -> Box<str> {
+        let Room { limits, headroom, .. } = &self.room;
+        let explained = Explained::new(&self.filled, evse, &self.load.rows, limits, headroom);
+        explained.map_or_else(|| "".into(), |explained| explained.to_string().into())
+    }
+
+    /// Who may charge now and might not before, or the other way.
+    fn changes(&self) -> Vec<EvseShare> {
+        let evses = (0..).zip(&self.load.evses);
+        let changed = evses.filter(|(evse, live)| {
+            let may = self.filled.allocations[*evse as usize].limit > Current::ZERO;
+            // Whoever cannot be told stays as he is.
+            let told = self.filled.allocations[*evse as usize].reason;
+            let steers = !matches!(told, crate::load::fill::Reason::NotCommandable);
+            steers && may != live.on
+        });
+        let share = |(evse, live): (u32, &super::Live)| EvseShare {
+            evse: self.load.rows.evses()[evse as usize].id.to_string().into(),
+            on: !live.on,
+            reason: self.reason(evse),
+        };
+        changed.map(share).collect()
+    }
+}
+
+impl Site {
+    /// Decides anew who may charge, and sends what can be sent now.
+    pub(in crate::site) fn control_load(
+        &self,
+        context: &Context<'_>,
+        now: Timestamp,
+        outcome: &mut Outcome,
+    ) {
+        let Some(load) = self.load() else { return };
+        let room = load.room(now);
+        let settings = Settings { policy: load.config.policy, ..Settings::default() };
+        let mut filler = Filler::default();
+        let states = load.states(now);
+        let filled = filler.tick(&load.rows, &settings, now, &room.announced, &states);
+        let wishes: Vec<_> = filled.allocations.iter().map(|given| given.limit).collect();
+        let found = Found { load, room, filled };
+        let legs: Vec<Legs> = load.evses.iter().map(|live| live.legs).collect();
+        let Room { headroom, announced, bound, .. } = &found.room;
+        let site = crate::load::kernel::decide::Site {
+            rows: &load.rows,
+            legs: &legs,
+            headroom,
+            announced,
+            bound,
+        };
+        let decision = load.kernel.decide(now, &site, &wishes);
+        for station in &decision.abandon {
+            outcome.actions.extend(self.abandon(station));
+        }
+        for (n, send) in (0..).zip(decision.sends) {
+            let reason = load.kernel.evse(&send.granted.evse).map(|evse| found.reason(evse));
+            let command = CommandId(context.ids.uuid(now, 1_000 + n));
+            self.send_limit(now, command, send, reason.unwrap_or_default(), outcome);
+        }
+        if decision.withheld > 0 {
+            let held = decision.withheld;
+            outcome.facts.push(Fact::from(InputRefused {
+                at: now,
+                actor: Actor::Clock,
+                station: None,
+                what: "load control".into(),
+                reason: format!("{held} limits were held back that would exceed a row").into(),
+            }));
+        }
+        let busy = load.kernel.is_busy().then(|| now.plus(TICK));
+        let changes = load.sources.iter().filter_map(|source| source.next_change(now));
+        let next = changes.chain(decision.again).chain(busy).min();
+        let (changes, withheld) = (found.changes(), decision.withheld);
+        outcome.facts.push(LoadFilled { at: now, next, changes, withheld }.into());
+    }
+
+    /// Gives up the open call of a station.
+    fn abandon(&self, station: &crate::ids::StationId) -> Option<Action> {
+        let known = self.station(station)?;
+        let generation = known.connection.as_ref()?.generation;
+        let command = known.open_command()?;
+        Some(Action::Abandon { station: station.clone(), generation, command })
+    }
+
+    /// The grant is in the command's intent, which is durable before the command leaves.
+    fn send_limit(
+        &self,
+        now: Timestamp,
+        command: CommandId,
+        send: Send,
+        reason: Box<str>,
+        outcome: &mut Outcome,
+    ) {
+        let Send { granted, profile, why } = send;
+        let station = granted.evse.station.clone();
+        let connection = self.station(&station).and_then(|known| known.connection.as_ref());
+        let Some(connection) = connection else { return };
+        let grant = LimitGrant {
+            evse: granted.evse.evse,
+            grant: granted.grant.0,
+            purpose: match granted.purpose {
+                Purpose::Default => LimitPurpose::Default,
+                Purpose::Transaction => LimitPurpose::Transaction,
+            },
+            limit: granted.limit,
+            counted: granted.counted,
+            after: granted.after,
+            lease_end: granted.lease.map(|lease| lease.end),
+            lease_offset: granted.lease.map_or(Millis::ZERO, |lease| lease.offset),
+            reason,
+        };
+        outcome.facts.push(Fact::from(CommandWanted {
+            at: now,
+            actor: Actor::Clock,
+            station: station.clone(),
+            command,
+            intent: Intent::Limit(Box::new(grant)),
+            action: "SetChargingProfile".into(),
+            payload: "".into(),
+            priority: if why == Why::Increase { Priority::Increase } else { Priority::Safety },
+            until: now.plus(SEND_WITHIN),
+            key: None,
+            caller: None,
+        }));
+        outcome.facts.push(Fact::from(CommandSent {
+            at: now,
+            station: station.clone(),
+            command,
+            incarnation: connection.incarnation,
+            generation: connection.generation,
+        }));
+        outcome.actions.push(Action::Command {
+            station,
+            generation: connection.generation,
+            command,
+            action: "SetChargingProfile".into(),
+            payload: "".into(),
+            profile: Some(Box::new(profile)),
+        });
+    }
+}

@@ -1,0 +1,163 @@
+//! Owns the host of the fault model: a site, its journal, and the ways in which a host could be
+//! wrong. It decides as the engine does: inputs in order, facts applied as they are decided, and a
+//! deadline as soon as it has come.
+
+use super::world::Break;
+use crate::action::Action;
+use crate::context::{Context, Policy};
+use crate::fact::site::{Blob, LoadBody, SitePut, StationMoved};
+use crate::fact::{Actor, Fact};
+use crate::ids::{Ids, SiteId, StationId};
+use crate::input::{CommandReturned, Input, Precondition, Recalled, Request};
+use crate::load::config::Config;
+use crate::network::Network;
+use crate::site::Site;
+use crate::subject::Subject;
+use crate::units::{Currency, Millis, Timestamp};
+
+/// A process that may die.
+pub(super) struct Host {
+    pub(super) site: Site,
+    pub(super) withheld: i64,
+    pub(super) facts: i64,
+    network: Network,
+    policy: Policy,
+    broken: Break,
+    snapshot: Vec<Fact>,
+    journal: Vec<Fact>,
+    seed: u128,
+}
+
+pub(super) fn yard() -> Subject {
+    Subject::Site(SiteId::from("yard"))
+}
+
+/// A fact that an operator made the site.
+pub(super) fn put(config: &Config) -> SitePut {
+    let (version, body) = config.store();
+    SitePut {
+        at: Timestamp(0),
+        actor: Actor::Clock,
+        site: SiteId::from("yard"),
+        name: "The yard".into(),
+        time_zone: "Europe/Berlin".into(),
+        currency: Currency::parse("EUR").unwrap(),
+        party: None,
+        load: Some(LoadBody { version, body: Blob(body) }),
+        version: 0,
+    }
+}
+
+impl Host {
+    pub(super) fn new(broken: Break, now: Timestamp, config: &Config) -> Self {
+        let mut host = Self {
+            site: Site::new(yard()),
+            withheld: 0,
+            facts: 0,
+            network: Network::default(),
+            policy: Policy::default(),
+            broken,
+            snapshot: Vec::new(),
+            journal: Vec::new(),
+            seed: 1,
+        };
+        let request = Request::PutSite(Box::new(put(config)), Precondition::None);
+        host.ask(now, request);
+        assert!(host.site.is_load_controlled(), "the configuration was refused");
+        host
+    }
+
+    /// A station has come to the site.
+    pub(super) fn adopt(&mut self, now: Timestamp, station: StationId) {
+        let from = Subject::Station(station.clone());
+        let moved = StationMoved { at: now, station, from, to: yard(), number: 1 };
+        self.network.apply(&moved.into());
+    }
+
+    pub(super) fn ask(&mut self, now: Timestamp, request: Request) -> Vec<Action> {
+        self.input(now, Input::Operator { actor: Actor::Clock, call: None, request })
+    }
+
+    /// Takes an input, journals and applies what follows, and gives what leaves.
+    pub(super) fn input(&mut self, now: Timestamp, input: Input) -> Vec<Action> {
+        self.seed += 1;
+        let recalled = Recalled::default();
+        let context = Context {
+            network: &self.network,
+            recalled: &recalled,
+            ids: Ids { seed: self.seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) },
+            policy: &self.policy,
+        };
+        let outcome = self.site.decide(&context, now, input);
+        for fact in outcome.facts {
+            self.site.apply(&fact);
+            self.facts += 1;
+            if let Fact::LoadFilled(filled) = &fact {
+                self.withheld += i64::from(filled.withheld);
+            }
+            self.journal.push(fact);
+        }
+        let mut actions = outcome.actions;
+        if self.broken == Break::SentIsAcknowledged {
+            for action in actions.clone() {
+                if let Action::Command { station, command, profile: Some(_), .. } = action {
+                    let returned = accepted();
+                    let input = Input::Command { station, command, returned };
+                    actions.extend(self.input(now, input));
+                }
+            }
+        }
+        if self.journal.len() > 20_000 && self.broken != Break::JournalsLate {
+            self.journal.clear();
+            self.snapshot = self.site.snapshot();
+        }
+        actions
+    }
+
+    /// Does what is due.
+    pub(super) fn due(&mut self, now: Timestamp) -> Vec<Action> {
+        let mut actions = Vec::new();
+        for _ in 0..200 {
+            if self.site.deadline().is_none_or(|due| due > now) {
+                return actions;
+            }
+            let before = self.facts;
+            actions.extend(self.input(now, Input::Deadline));
+            assert!(self.facts > before, "due again and again without a fact");
+        }
+        panic!("due again and again");
+    }
+
+    /// Dies and comes back: what the journal says is all that is left, and it is all there was.
+    pub(super) fn crash(&mut self, now: Timestamp) {
+        let lost = |fact: &Fact| {
+            self.broken == Break::JournalsLate && fact.at() > now.plus(Millis::from_secs(-60))
+        };
+        let mut replayed = Site::new(yard());
+        self.snapshot.iter().for_each(|fact| replayed.apply(fact));
+        self.journal.iter().filter(|fact| !lost(fact)).for_each(|fact| replayed.apply(fact));
+        if self.broken != Break::JournalsLate {
+            assert_eq!(replayed.snapshot(), self.site.snapshot(), "replay gives another state");
+        }
+        // Half of the time from a snapshot alone.
+        let mut restored = Site::new(yard());
+        replayed.snapshot().iter().for_each(|fact| restored.apply(fact));
+        assert_eq!(restored.snapshot(), replayed.snapshot(), "a snapshot gives another state");
+        assert_eq!(restored.load_view(now), replayed.load_view(now));
+        self.journal.clear();
+        self.snapshot = replayed.snapshot();
+        self.site = restored;
+    }
+}
+
+pub(super) fn accepted() -> CommandReturned {
+    answered("Accepted")
+}
+
+pub(super) fn answered(status: &str) -> CommandReturned {
+    CommandReturned::Answered {
+        response: "{}".into(),
+        status: Some(status.into()),
+        message_id: "m".into(),
+    }
+}
