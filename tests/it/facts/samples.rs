@@ -2,6 +2,7 @@
 //! The values are frozen like the files that were written of them.
 
 mod billing;
+mod load;
 mod site;
 mod station;
 
@@ -16,7 +17,7 @@ use uuid::Uuid;
 
 /// Every sample, with the name of its case.
 pub(super) fn all() -> Vec<(&'static str, Fact)> {
-    [network(), commands(), station::all(), site::all(), billing::all()].concat()
+    [network(), commands(), station::all(), site::all(), load::all(), billing::all()].concat()
 }
 
 fn at(n: i64) -> Timestamp {

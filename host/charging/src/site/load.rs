@@ -102,16 +102,18 @@ impl Load {
             due: Some(put.at),
             decided: Timestamp(0),
         };
-        if let Some(before) = before {
-            for (evse, live) in before.rows.evses().iter().zip(before.evses) {
-                if let Some(index) = load.rows.evse(&evse.id) {
-                    load.evses[index as usize] = live;
-                }
-            }
-            load.decided = before.decided;
-            load.kernel = before.kernel;
-        }
+        let Some(before) = before else {
+            load.kernel.apply(&event);
+            return Some(load);
+        };
+        load.decided = before.decided;
+        load.kernel = before.kernel;
         load.kernel.apply(&event);
+        for (evse, live) in before.rows.evses().iter().zip(before.evses) {
+            if let Some(index) = load.kernel.evse(&evse.id) {
+                load.evses[index as usize] = live;
+            }
+        }
         Some(load)
     }
 

@@ -10,12 +10,11 @@ use super::transaction::Transaction;
 use crate::context::Policy;
 use crate::fact::Fact;
 use crate::fact::command::{CommandEnded, CommandOutcome, CommandWanted, Intent};
-use crate::fact::load::{EvseShare, LoadFilled};
+use crate::fact::load::{EvseShare, LimitGrant, LoadFilled};
 use crate::fact::metering::ReportKind;
 use crate::fact::station::StationStatus;
 use crate::fact::transaction::BillingRecord;
 use crate::ids::{SiteId, TransactionId};
-use crate::load::rows::EvseId;
 use crate::row::{self, RowBody, SessionState};
 use crate::subject::{Key, Row};
 use crate::units::{Current, Timestamp};
@@ -76,10 +75,7 @@ pub(crate) fn rows(site: Option<&SiteId>, station: &Station, fact: &Fact) -> Row
             rows
         }
         Fact::CommandWanted(CommandWanted { at, intent: Intent::Limit(grant), .. }) => {
-            let evse = EvseId { station: station.id.clone(), evse: grant.evse };
-            let (limit, reason) = (Some(grant.limit), grant.reason.clone());
-            let body = row::EvseLoad { at: *at, evse: evse.to_string().into(), limit, reason };
-            vec![(Key::evse_load(&evse.to_string()), Some(body.to_row()))]
+            vec![limit_row(*at, station, grant)]
         }
         Fact::CommandEnded(ended) if matches!(ended.wanted.intent, Intent::Limit(_)) => Rows::new(),
         Fact::CommandWanted(wanted) => {
@@ -106,6 +102,12 @@ pub(crate) fn left(site: Option<&SiteId>, fact: &Fact) -> Rows {
         }
         _ => Rows::new(),
     }
+}
+
+fn limit_row(at: Timestamp, station: &Station, grant: &LimitGrant) -> (Key, Option<Row>) {
+    let evse: Box<str> = format!("{}/{}", station.id, grant.evse).into();
+    let (key, limit, reason) = (Key::evse_load(&evse), Some(grant.limit), grant.reason.clone());
+    (key, Some(row::EvseLoad { at, evse, limit, reason }.to_row()))
 }
 
 /// The rows of EVSEs that may charge now and might not before, or the other way.

@@ -75,6 +75,7 @@ fn a_call_that_was_not_given_out_has_not_left() {
         command: command_id(1),
         action: "ClearCache".into(),
         payload: "{}".into(),
+        profile: None,
     };
     assert!(bench.link.act(&action, NOW));
     bench.link.closed("gone", NOW);
@@ -92,6 +93,7 @@ fn another_connections_command_is_not_taken() {
         command: command_id(1),
         action: "ClearCache".into(),
         payload: "{}".into(),
+        profile: None,
     };
     assert!(!bench.link.act(&action, NOW));
     assert!(bench.link.poll().is_none());

@@ -165,6 +165,7 @@ fn play(dialect: usize, steps: Vec<Step>) {
                     command: command_id(n),
                     action: "ClearCache".into(),
                     payload: "{}".into(),
+                    profile: None,
                 };
                 tally.commands.entry(command_id(n).to_string()).or_default().0 += 1;
                 assert!(link.act(&action, now));

@@ -101,6 +101,7 @@ impl Bench {
             command: command_id(n),
             action: action.into(),
             payload: payload.into(),
+            profile: None,
         };
         assert!(self.link.act(&action, self.now));
         self.look()

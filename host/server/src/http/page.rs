@@ -154,9 +154,12 @@ fn list_name(table: Table) -> &'static str {
         Table::Command => "commands",
         Table::Site => "sites",
         Table::SiteStation => "site-stations",
-        Table::Start | Table::Live | Table::Idempotency | Table::Connector | Table::Place => {
-            "other"
-        }
+        Table::Start
+        | Table::Live
+        | Table::Idempotency
+        | Table::Connector
+        | Table::Place
+        | Table::EvseLoad => "other",
     }
 }
 

@@ -284,6 +284,7 @@ impl Deciding {
             Message::Closed(generation) => self.connections.close(generation),
             Message::Committed(id, Ok(())) => {
                 if let Some(batch) = self.following.remove(&id) {
+                    self.shared.metrics.load_control(&batch.facts);
                     let facts = batch.facts.iter();
                     self.shared
                         .live

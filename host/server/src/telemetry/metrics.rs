@@ -5,6 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::http::{Method, StatusCode};
+use busbar_charging::fact::Fact;
+use busbar_charging::fact::command::{CommandWanted, Intent};
+use busbar_charging::subject::Subject;
+use busbar_engine::store::Position;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -34,6 +38,8 @@ struct Inner {
     commits: Counter,
     commit_seconds: Histogram,
     restarts: Counter,
+    limits: Counter,
+    limits_withheld: Counter,
     stations: Gauge,
     connected: Gauge,
     open_sessions: Gauge,
@@ -102,6 +108,8 @@ impl Metrics {
             commits: Counter::default(),
             commit_seconds: seconds(),
             restarts: Counter::default(),
+            limits: Counter::default(),
+            limits_withheld: Counter::default(),
             stations: Gauge::default(),
             connected: Gauge::default(),
             open_sessions: Gauge::default(),
@@ -173,6 +181,21 @@ impl Metrics {
         self.inner.restarts.inc();
     }
 
+    /// What load control did, as its facts become durable.
+    pub fn load_control(&self, facts: &[(Position, Subject, Fact)]) {
+        for (_, _, fact) in facts {
+            match fact {
+                Fact::LoadFilled(filled) => {
+                    self.inner.limits_withheld.inc_by(filled.withheld.into());
+                }
+                Fact::CommandWanted(CommandWanted { intent: Intent::Limit(_), .. }) => {
+                    self.inner.limits.inc();
+                }
+                _ => {}
+            }
+        }
+    }
+
     /// Where the node stands now.
     pub fn observe(&self, status: &Status) {
         let set = |gauge: &Gauge, value: u64| {
@@ -220,6 +243,10 @@ impl Inner {
         registry.register_with_unit("commit", "Time to commit", Unit::Seconds, seconds);
         let help = "Starts of the engine after its store failed";
         registry.register("engine_restarts", help, self.restarts.clone());
+        let help = "Limits that load control has sent";
+        registry.register("load_limits", help, self.limits.clone());
+        let help = "Limits that the last check of load control held back: each is a defect";
+        registry.register("load_limits_withheld", help, self.limits_withheld.clone());
     }
 
     fn register_state(&mut self) {

@@ -76,14 +76,18 @@ impl Load {
             return self.tell(at, id, StationChange::Disconnected);
         };
         match fact {
-            Fact::StationConnected(_) => self.tell(at, id, StationChange::Connected),
-            Fact::StationDisconnected(_) if station.connection.is_none() => {
-                self.tell(at, id, StationChange::Disconnected);
+            Fact::StationConnected(_) if is_there(station) => {
+                self.tell(at, id, StationChange::Connected);
             }
             Fact::StationBooted(booted) => {
                 self.capable(at, booted);
                 self.tell(at, id, StationChange::Booted);
+                self.reach(at, station);
             }
+            Fact::StationConnected(_)
+            | Fact::StationDisconnected(_)
+            | Fact::StationRegistered(_)
+            | Fact::StationRemoved(_) => self.reach(at, station),
             Fact::StationStatus(status) => self.status(station, status),
             Fact::TransactionReported(reported) => {
                 let report = &reported.report;
@@ -141,13 +145,18 @@ impl Load {
         if let Some(booted) = &station.booted {
             self.capable(at, booted);
         }
-        let connected = self.kernel.station(&station.id).is_some_and(|known| known.connected());
-        match &station.connection {
-            Some(_) if !connected => self.tell(at, &station.id, StationChange::Connected),
-            None if connected => self.tell(at, &station.id, StationChange::Disconnected),
+        self.reach(at, station);
+        self.sync(at, station);
+    }
+
+    /// Whether a station can be told anything at all.
+    fn reach(&mut self, at: Timestamp, station: &Station) {
+        let known = self.kernel.station(&station.id).is_some_and(|known| known.connected());
+        match is_there(station) {
+            true if !known => self.tell(at, &station.id, StationChange::Connected),
+            false if known => self.tell(at, &station.id, StationChange::Disconnected),
             _ => {}
         }
-        self.sync(at, station);
     }
 
     fn status(&mut self, station: &Station, status: &StationStatus) {
@@ -375,6 +384,11 @@ fn granted(at: Timestamp, station: &StationId, grant: &LimitGrant) -> Granted {
         after: grant.after,
         lease: grant.lease_end.map(|end| Lease { end, offset: grant.lease_offset }),
     }
+}
+
+/// It is connected, and was let in: one that is not accepted may be told nothing.
+fn is_there(station: &Station) -> bool {
+    station.connection.is_some() && station.is_accepted()
 }
 
 fn current(reading: &Reading) -> Option<(Option<&str>, Current)> {

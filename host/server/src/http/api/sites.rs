@@ -7,13 +7,15 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use busbar_charging::action::Done;
-use busbar_charging::fact::site::{Party as StoredParty, SitePut as Put};
+use busbar_charging::fact::site::{Blob, LoadBody, Party as StoredParty, SitePut as Put};
 use busbar_charging::ids::{SiteId, StationId};
 use busbar_charging::input::Request;
+use busbar_charging::load::config::Config;
 use busbar_charging::row;
 use busbar_charging::subject::{Key, Subject, Table};
 use busbar_charging::units::{Currency, Timestamp};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::tokens::Version;
@@ -38,8 +40,11 @@ pub struct Site {
     currency: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     party: Option<Party>,
-    /// Whether its load is controlled.
-    load_controlled: bool,
+    /// How its load is controlled: `policy` (`fair` or `laxity`), `model` (what models of stations
+    /// can do) and `tree` (`voltage`, `circuit`, `evse`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    load: Option<Config>,
     updated_at: Time,
     version: u64,
 }
@@ -68,6 +73,10 @@ pub struct SitePut {
     currency: Option<String>,
     #[serde(default)]
     party: Option<Party>,
+    /// How its load is controlled; not at all where nothing is said.
+    #[serde(default)]
+    #[schema(value_type = Option<Object>)]
+    load: Option<Value>,
 }
 
 /// A station of a site.
@@ -173,7 +182,7 @@ pub async fn put(
         time_zone: time_zone.into(),
         currency,
         party: put.party.map(party).transpose()?,
-        load: existing.and_then(|found| found.put.load),
+        load: put.load.map(load).transpose()?,
         version: 0,
     };
     let request = Request::PutSite(Box::new(put), precondition);
@@ -291,6 +300,14 @@ fn party(party: Party) -> Result<StoredParty, Problem> {
     Ok(StoredParty { country: party.country.into(), id: party.id.into() })
 }
 
+/// What is wrong in itself is told with its place; what is wrong with the tree, the core says.
+fn load(value: Value) -> Result<LoadBody, Problem> {
+    let config: Config = serde_json::from_value(value)
+        .map_err(|error| at("/load", &format!("it cannot be read: {error}")))?;
+    let (version, body) = config.store();
+    Ok(LoadBody { version, body: Blob(body) })
+}
+
 fn missing() -> Problem {
     Kind::NotFound.because("there is no such site")
 }
@@ -309,7 +326,7 @@ impl From<row::Site> for Site {
             party: put
                 .party
                 .map(|party| Party { country: party.country.into(), id: party.id.into() }),
-            load_controlled: put.load.is_some(),
+            load: put.load.and_then(|stored| Config::read(stored.version, &stored.body.0).ok()),
             updated_at: Time(put.at),
             version: put.version,
         }

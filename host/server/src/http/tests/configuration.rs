@@ -219,6 +219,18 @@ async fn sites_are_made_and_stations_move_to_them() {
         let answer = rig.put("/api/v1/sites/south", body).await;
         assert_eq!(answer.json["errors"][0]["pointer"], place, "{}", answer.text);
     }
+    let tree = r#"{"circuit":[{"name":"grid","current":"LIMIT","base_load":"60 A"}],
+        "evse":[{"evse":"CS1/1","circuit":"grid","max":"32 A","fallback":"6 A"}]}"#;
+    let with = |limit| {
+        let tree = tree.replace("LIMIT", limit);
+        format!(r#"{{"name":"North","load":{{"policy":"fair","tree":{tree}}}}}"#)
+    };
+    assert_eq!(rig.put("/api/v1/sites/north", &with("63 A")).await.problem(), "invalid-body");
+    let wrong = rig.put("/api/v1/sites/north", &with("63 V")).await;
+    assert_eq!(wrong.json["errors"][0]["pointer"], "/load", "{}", wrong.text);
+    assert_eq!(rig.put("/api/v1/sites/north", &with("170 A")).await.status, 200);
+    let read = rig.get("/api/v1/sites/north").await.json;
+    assert_eq!(read["load"]["tree"]["evse"][0]["evse"], "CS1/1", "{read}");
     let path = "/api/v1/stations/CS1/site";
     assert_eq!(rig.get(path).await.json["moving"], false);
     let nowhere = rig.put(path, r#"{"site_id":"south"}"#).await;

@@ -98,6 +98,10 @@ impl EventData {
             | Fact::PluginInstalled(_)
             | Fact::InputRefused(_) => network(fact),
             Fact::SitePut(_)
+            | Fact::LoadLimited(_)
+            | Fact::LoadMetered(_)
+            | Fact::LoadFilled(_)
+            | Fact::LoadRecorded(_)
             | Fact::StationPlaced(_)
             | Fact::StationReleased(_)
             | Fact::StationAdopted(_)
@@ -306,6 +310,25 @@ fn site(fact: &Fact) -> EventData {
         }
         Fact::StationMoved(f) => {
             EventData { detail: Some(format!("is at {}", f.to)), ..told(&f.station) }
+        }
+        Fact::LoadLimited(f) => EventData {
+            actor: by(&f.actor),
+            detail: Some(format!("{} says what {} may carry", f.source, f.circuit)),
+            ..EventData::default()
+        },
+        Fact::LoadMetered(f) => EventData {
+            actor: by(&f.actor),
+            detail: Some(f.meter.to_string()),
+            ..EventData::default()
+        },
+        Fact::LoadFilled(f) => {
+            let changes = f.changes.iter().map(|change| {
+                let word = if change.on { "may charge" } else { "waits" };
+                format!("{} {word}: {}", change.evse, change.reason)
+            });
+            let changes: Vec<_> = changes.collect();
+            let detail = (!changes.is_empty()).then(|| changes.join("; "));
+            EventData { detail, ..EventData::default() }
         }
         _ => EventData::default(),
     }

@@ -1,0 +1,90 @@
+//! Samples of the facts of load control.
+
+use busbar_charging::fact::command::{CommandWanted, Intent, Priority};
+use busbar_charging::fact::load::*;
+use busbar_charging::fact::site::Blob;
+use busbar_charging::fact::{Actor, Fact};
+use busbar_charging::units::{Current, Millis, Power};
+
+use super::{at, wanted};
+
+/// Every sample, with the name of its case.
+pub(super) fn all() -> Vec<(&'static str, Fact)> {
+    [grants(), limits(), fillings()].concat()
+}
+
+fn grants() -> Vec<(&'static str, Fact)> {
+    let grant = LimitGrant {
+        evse: 2,
+        grant: 77,
+        purpose: LimitPurpose::Transaction,
+        limit: Current(16_000),
+        counted: Current(32_000),
+        after: Current(6_000),
+        lease_end: Some(at(900_000)),
+        lease_offset: Millis(-1_200),
+        reason: "16 A: feeder B, L2 at 62.4 of 63 A".into(),
+    };
+    let endless = LimitGrant {
+        purpose: LimitPurpose::Default,
+        lease_end: None,
+        lease_offset: Millis(0),
+        ..grant.clone()
+    };
+    let of = |grant, priority| CommandWanted {
+        actor: Actor::Clock,
+        intent: Intent::Limit(Box::new(grant)),
+        action: "SetChargingProfile".into(),
+        payload: "".into(),
+        priority,
+        key: None,
+        caller: None,
+        ..wanted()
+    };
+    vec![
+        ("limit", of(grant, Priority::Increase).into()),
+        ("limit-endless", of(endless, Priority::Safety).into()),
+    ]
+}
+
+fn limits() -> Vec<(&'static str, Fact)> {
+    let window = LimitWindow {
+        from: at(1),
+        until: at(900_000),
+        lines: Some([Current(40_000), Current(41_000), Current(0)]),
+        power: Some(Power(42_000)),
+    };
+    let open = LimitWindow { lines: None, power: None, ..window.clone() };
+    let full = LoadLimited {
+        at: at(1),
+        actor: Actor::Partner("DSO".into()),
+        circuit: "grid".into(),
+        source: "dso".into(),
+        windows: Some(vec![window, open]),
+    };
+    let alive = LoadLimited { windows: None, ..full.clone() };
+    let metered = LoadMetered {
+        at: at(1),
+        actor: Actor::User("meter".into()),
+        meter: "main".into(),
+        lines: [Current(1), Current(-2), Current(i64::MAX)],
+        with_evses: true,
+    };
+    vec![("full", full.into()), ("alive", alive.into()), ("full", metered.into())]
+}
+
+fn fillings() -> Vec<(&'static str, Fact)> {
+    let full = LoadFilled {
+        at: at(1),
+        next: Some(at(5_000)),
+        changes: vec![EvseShare {
+            evse: "CP-1/2".into(),
+            on: false,
+            reason: "0 A: waiting for its turn, feeder B, L2 at 62.4 of 63 A".into(),
+        }],
+        withheld: 1,
+    };
+    let least = LoadFilled { next: None, changes: Vec::new(), withheld: 0, ..full.clone() };
+    let recorded = LoadRecorded { at: at(1), version: 1, body: Blob(vec![0xA0, 0xFF]) };
+    vec![("full", full.into()), ("least", least.into()), ("full", recorded.into())]
+}
