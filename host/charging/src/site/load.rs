@@ -31,6 +31,9 @@ const TICK: Millis = Millis::from_secs(5);
 const SPACING: Millis = Millis(100);
 const SPACING_MICROS_PER_EVSE: i64 = 200;
 
+/// A limit that could not even leave is tried again so much later: whatever keeps it back may last.
+const TRY_AGAIN: Millis = TICK;
+
 /// A meter that does not say how often it is read is read so often.
 const METER_PERIOD: Millis = Millis::from_secs(10);
 
@@ -64,6 +67,8 @@ struct Live {
     legs: Legs,
     /// Whether its draw is measured phase by phase, or follows from its legs.
     is_sure: bool,
+    /// Why it was given what it was told last, or why it waits; for people.
+    reason: Box<str>,
 }
 
 impl Live {
@@ -75,6 +80,7 @@ impl Live {
             seen_since: None,
             legs: Legs::UNKNOWN,
             is_sure: false,
+            reason: "".into(),
         }
     }
 }
@@ -121,8 +127,11 @@ impl Load {
     fn at_once(&mut self, at: Timestamp) {
         let size = i64::try_from(self.evses.len()).unwrap_or(i64::MAX);
         let spacing = SPACING.0.max(size * SPACING_MICROS_PER_EVSE / 1_000);
-        let soon = at.max(self.decided.plus(Millis(spacing)));
-        self.due = Some(self.due.map_or(soon, |due| due.min(soon)));
+        self.not_after(at.max(self.decided.plus(Millis(spacing))));
+    }
+
+    fn not_after(&mut self, at: Timestamp) {
+        self.due = Some(self.due.map_or(at, |due| due.min(at)));
     }
 }
 

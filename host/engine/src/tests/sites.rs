@@ -220,6 +220,7 @@ fn take(world: &mut World, floors: &mut Floors, step: &Step) {
 
 fn run(steps: &[Step]) -> Result<(), TestCaseError> {
     let (mut world, mut floors) = (World::new(), Floors::new());
+    world.ask_of(Subject::Site(site(0)), put_site(0));
     for step in steps {
         world.pass(1);
         take(&mut world, &mut floors, step);

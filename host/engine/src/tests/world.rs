@@ -8,18 +8,21 @@ use std::sync::Arc;
 use busbar_charging::action::{Action, Reply};
 use busbar_charging::context::Policy;
 use busbar_charging::fact::network::{TariffPut, TokenPut};
-use busbar_charging::fact::site::SitePut;
+use busbar_charging::fact::site::{Blob, LoadBody, SitePut};
 use busbar_charging::fact::station::AuthorizationStatus;
 use busbar_charging::fact::{Actor, Call, Fact};
 use busbar_charging::ids::{Hash, IdToken, SiteId, StationId, TokenKind};
 use busbar_charging::input::{
     Input, Needs, Precondition, Recalled, Request, StationEvent, Told, Work,
 };
+use busbar_charging::load::amount::{Amount, PerLine};
+use busbar_charging::load::circuit::{Circuit, EvsePoint, Tree};
+use busbar_charging::load::config::Config;
 use busbar_charging::network::Network;
 use busbar_charging::pricing::{Boundaries, PreparedTariff, PriceError};
 use busbar_charging::site::Site;
 use busbar_charging::subject::{Key, Row, Subject};
-use busbar_charging::units::{Currency, Millis, Timestamp};
+use busbar_charging::units::{Currency, Current, Millis, Timestamp};
 
 use crate::store::{Batch, Position, Range, Reader, Restored, Snapshot, StoreError, recall};
 use crate::{BatchId, Engine, Event, Output, RecallId, Tuning};
@@ -356,10 +359,33 @@ pub(super) fn put_site(n: u8) -> Request {
         time_zone: "Europe/Berlin".into(),
         currency: Currency::parse("EUR").unwrap(),
         party: None,
-        load: None,
+        load: (n == 0).then(tree),
         version: 0,
     };
     Request::PutSite(Box::new(put), Precondition::None)
+}
+
+/// One line that three stations share.
+fn tree() -> LoadBody {
+    let line = Circuit {
+        name: "grid".into(),
+        current: Some(PerLine::all(Current(40_000))),
+        ..Circuit::default()
+    };
+    let point = |n: u8| EvsePoint {
+        evse: format!("S{n}/1").into(),
+        circuit: "grid".into(),
+        phases: Default::default(),
+        supply: Default::default(),
+        efficiency_percent: None,
+        min: None,
+        max: Amount::Current(Current(32_000)),
+        fallback: None,
+    };
+    let tree = Tree { voltage: 230, circuits: vec![line], evses: (0..3).map(point).collect() };
+    let config = Config { policy: Default::default(), models: Vec::new(), tree };
+    let (version, body) = config.store();
+    LoadBody { version, body: Blob(body) }
 }
 
 pub(super) fn put_tariff(n: u8) -> Request {

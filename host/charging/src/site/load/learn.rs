@@ -1,7 +1,7 @@
 //! Owns what load control learns of each fact. Must never take what a station kept while it was
 //! away for what is now.
 
-use super::{Live, Load};
+use super::{Live, Load, TRY_AGAIN};
 use crate::fact::Fact;
 use crate::fact::command::{CommandEnded, CommandOutcome, CommandSent, Intent};
 use crate::fact::load::{LimitGrant, LimitPurpose, LoadFilled, LoadLimited, LoadMetered};
@@ -202,6 +202,9 @@ impl Load {
         match command.map(|command| &command.wanted.intent) {
             Some(Intent::Limit(grant)) => {
                 let granted = granted(sent.at, &station.id, grant);
+                if let Some(evse) = self.kernel.evse(&granted.evse) {
+                    self.evses[evse as usize].reason = grant.reason.clone();
+                }
                 self.kernel.apply(&Event::Granted(granted));
             }
             _ => self.tell(sent.at, &station.id, StationChange::LineTaken),
@@ -229,7 +232,10 @@ impl Load {
         };
         let evse = EvseId { station: station.clone(), evse: grant.evse };
         self.kernel.apply(&Event::Returned { at, evse, grant: GrantId(grant.grant), how });
-        self.at_once(at);
+        match how {
+            Returned::Gone { may_have_left: false } => self.not_after(at.plus(TRY_AGAIN)),
+            _ => self.at_once(at),
+        }
     }
 
     /// What an EVSE draws, of its newest readings; what was kept while the station was away says
@@ -364,6 +370,7 @@ impl Load {
             let evse = EvseId::parse(&change.evse).and_then(|id| self.kernel.evse(&id));
             if let Some(live) = evse.and_then(|evse| self.evses.get_mut(evse as usize)) {
                 (live.on, live.since) = (change.on, filled.at);
+                live.reason = change.reason.clone();
             }
         }
     }

@@ -61,6 +61,8 @@ pub struct EvseView {
     pub since: Timestamp,
     /// What its station has acknowledged, on each phase.
     pub limit: Current,
+    /// Why it was given what it was told last, or why it waits; for people.
+    pub reason: Box<str>,
     /// What it may be drawing.
     pub exposure: Current,
     /// What it was last measured to draw on its busiest phase, and when.
@@ -128,6 +130,7 @@ impl Load {
             on: live.on,
             since: live.since,
             limit: self.kernel.acknowledged(evse, now),
+            reason: live.reason.clone(),
             exposure: self.kernel.exposure(evse, now),
             drawn: self.kernel.draw(evse).and_then(|draw| draw.last()),
             legs: live.legs,

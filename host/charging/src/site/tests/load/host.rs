@@ -107,11 +107,21 @@ impl Host {
                 }
             }
         }
+        if self.facts % 997 == 0 {
+            self.check_snapshot();
+        }
         if self.journal.len() > 20_000 && self.broken != Break::JournalsLate {
             self.journal.clear();
             self.snapshot = self.site.snapshot();
         }
         actions
+    }
+
+    /// A snapshot makes the same state, at any moment.
+    fn check_snapshot(&self) {
+        let mut restored = Site::new(yard());
+        self.site.snapshot().iter().for_each(|fact| restored.apply(fact));
+        assert_eq!(restored.snapshot(), self.site.snapshot(), "a snapshot gives another state");
     }
 
     /// Does what is due.
@@ -139,7 +149,6 @@ impl Host {
         if self.broken != Break::JournalsLate {
             assert_eq!(replayed.snapshot(), self.site.snapshot(), "replay gives another state");
         }
-        // Half of the time from a snapshot alone.
         let mut restored = Site::new(yard());
         replayed.snapshot().iter().for_each(|fact| restored.apply(fact));
         assert_eq!(restored.snapshot(), replayed.snapshot(), "a snapshot gives another state");

@@ -5,9 +5,10 @@ use super::world::Break;
 use super::{amps, circuit, config, one_row, point};
 use crate::action::{Action, Problem, Reply};
 use crate::context::{Context, Policy};
+use crate::fact::station::Dialect;
 use crate::fact::{Actor, Call};
 use crate::ids::Ids;
-use crate::input::{Input, Precondition, Recalled, Request};
+use crate::input::{CommandReturned, Input, Precondition, Recalled, Request, StationEvent};
 use crate::load::external::Window;
 use crate::load::kernel::tests::START;
 use crate::load::rows::CircuitLimit;
@@ -119,6 +120,85 @@ fn a_source_that_is_silent_leaves_its_fallback() {
     let next = host.site.load_view(START).unwrap().next;
     assert_eq!(next, Some(START.plus(Millis::from_secs(120))));
     assert_eq!(limit(&host, START.plus(Millis::from_secs(121))), Some(amps(40)));
+}
+
+/// A station that is in the tree and not here yet may draw all that it can; when it comes it is
+/// told its fallback first, and when it leaves it is not believed any more.
+#[test]
+fn a_station_counts_with_all_it_can_until_it_is_told() {
+    let mut host = Host::new(Break::None, START, &one_row(2, 100, 6));
+    let exposures = |host: &Host, at: Timestamp| {
+        let view = host.site.load_view(at).unwrap();
+        let of = |n: usize| (view.evses[n].exposure.0 / 1_000, view.evses[n].commandable);
+        (of(0), of(1))
+    };
+    host.due(START);
+    assert_eq!(exposures(&host, START), ((32, false), (32, false)));
+    host.adopt(START, "CS-0".into());
+    let say = |host: &mut Host, event| {
+        let station = "CS-0".into();
+        host.input(START, Input::Station { station, generation: 1, call: None, event })
+    };
+    let connected = StationEvent::Connected {
+        dialect: Dialect::V16,
+        incarnation: 1,
+        remote: "192.0.2.1:1".into(),
+        security_profile: 1,
+    };
+    say(&mut host, connected);
+    let soon = START.plus(Millis::from_secs(1));
+    assert!(host.due(soon).is_empty(), "it is told something before it was let in");
+    let (vendor, model) = ("Test".into(), "true-true-Default".into());
+    say(
+        &mut host,
+        StationEvent::Booted { vendor, model, serial: None, firmware: None, reason: None },
+    );
+    let sent = host.due(soon);
+    let [Action::Command { station, command, profile: Some(profile), .. }] = &sent[..] else {
+        panic!("{sent:?}");
+    };
+    assert_eq!((profile.periods[0].tenths, profile.transaction.clone()), (60, None));
+    let returned = super::host::accepted();
+    let input = Input::Command { station: station.clone(), command: *command, returned };
+    host.input(soon, input);
+    let later = soon.plus(Millis::from_secs(20));
+    assert_eq!(exposures(&host, later), ((6, true), (32, false)));
+    let reason = host.site.load_view(later).unwrap().evses[0].reason.clone();
+    assert_eq!(&*reason, "0 A: the station cannot be told");
+}
+
+/// What cannot even leave is not tried again without pause.
+#[test]
+fn a_limit_that_nothing_can_write_is_tried_again_later() {
+    let mut host = Host::new(Break::None, START, &one_row(1, 100, 6));
+    host.adopt(START, "CS-0".into());
+    let (dialect, remote) = (Dialect::V16, "192.0.2.1:1".into());
+    for event in [
+        StationEvent::Connected { dialect, incarnation: 1, remote, security_profile: 1 },
+        StationEvent::Booted {
+            vendor: "Test".into(),
+            model: "x".into(),
+            serial: None,
+            firmware: None,
+            reason: None,
+        },
+    ] {
+        host.input(
+            START,
+            Input::Station { station: "CS-0".into(), generation: 1, call: None, event },
+        );
+    }
+    let mut sent = 0;
+    for tenth in 1..600 {
+        let now = START.plus(Millis(tenth * 100));
+        for action in host.due(now) {
+            let Action::Command { station, command, .. } = action else { continue };
+            sent += 1;
+            let returned = CommandReturned::Gone { may_have_left: false };
+            host.input(now, Input::Command { station, command, returned });
+        }
+    }
+    assert!((10..=13).contains(&sent), "{sent} times in a minute");
 }
 
 #[test]
