@@ -13,6 +13,7 @@ mod golden;
 mod growth;
 mod imports;
 mod killed;
+mod limits;
 mod live;
 mod misbehaving;
 mod pitfalls;

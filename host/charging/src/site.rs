@@ -233,8 +233,7 @@ impl Site {
             }
             StationEvent::Other { action, payload }
             | StationEvent::Charging { action, payload, .. } => {
-                let fact = StationReported { at: now, station: id.clone(), action, payload };
-                reply(vec![fact.into()], call, Reply::Received)
+                recorded(StationReported { at: now, station: id.clone(), action, payload }, call)
             }
         }
     }
@@ -509,6 +508,10 @@ fn not_accepted(
         reason: "the station is not accepted".into(),
     };
     reply(vec![refused.into()], call, Reply::NotAccepted)
+}
+
+fn recorded(fact: StationReported, call: Option<Call>) -> Outcome {
+    reply(vec![fact.into()], call, Reply::Received)
 }
 
 fn reply(facts: Vec<Fact>, call: Option<Call>, reply: Reply) -> Outcome {

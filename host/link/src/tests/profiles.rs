@@ -372,6 +372,8 @@ fn limits(payload: &Value) -> Vec<(i64, String)> {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..Default::default() })]
+
     /// Whatever is granted, each version's message is one that a strict station takes, and none
     /// of its limits is more than was granted, in the unit that it is written in.
     #[test]

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 
 use busbar_charging::action::{Action, Reply};
 use busbar_charging::fact::station::{AuthorizationStatus, Registration};
-use busbar_charging::input::Input;
+use busbar_charging::input::notice::{ChargingReply, Follows, Notice};
+use busbar_charging::input::{Input, StationEvent};
 use proptest::prelude::*;
 use serde_json::Value;
 
@@ -35,6 +36,9 @@ fn frame() -> impl Strategy<Value = String> {
         "StatusNotification",
         "TransactionEvent",
         "NotifyEvent",
+        "NotifyEVChargingNeeds",
+        "NotifyEVChargingSchedule",
+        "PullDynamicScheduleUpdate",
         "DataTransfer",
         "Reset",
         "Nonsense",
@@ -56,6 +60,11 @@ fn frame() -> impl Strategy<Value = String> {
         r#"{"payload":"e30","signature":""}"#,
         r#"{"connectorId":1,"errorCode":"NoError","status":"Occupied"}"#,
         r#"{"status":"Accepted"}"#,
+        r#"{"chargingProfileId":1}"#,
+        r#"{"evseId":1,"chargingNeeds":{"requestedEnergyTransfer":"DC",
+            "departureTime":"1970-01-01T00:00:00Z"}}"#,
+        r#"{"evseId":1,"timeBase":"2026-01-01T00:00:00Z","chargingSchedule":{"id":1,
+            "chargingRateUnit":"A","chargingSchedulePeriod":[{"startPeriod":0,"limit":-1}]}}"#,
     ]);
     let ids = prop_oneof![
         (0u8..4).prop_map(|n| n.to_string()),
@@ -78,7 +87,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => Just(Step::Binary),
         3 => (0u8..8).prop_map(Step::Command),
         1 => (0u8..8).prop_map(Step::Abandon),
-        6 => (0usize..3, 0u8..6).prop_map(|(at, kind)| Step::Reply(at, kind)),
+        6 => (0usize..3, 0u8..9).prop_map(|(at, kind)| Step::Reply(at, kind)),
         1 => (0i64..40).prop_map(Step::After),
         1 => prop::bool::weighted(0.1)
             .prop_map(|close| if close { Step::Close } else { Step::After(1) }),
@@ -93,6 +102,9 @@ fn reply(kind: u8) -> Reply {
         2 => transaction_reply("5", Some(accepted)),
         3 => transaction_reply("no number", None),
         4 => Reply::NotAccepted,
+        5 => Reply::Charging(ChargingReply::Needs(Follows::Later)),
+        6 => Reply::Charging(ChargingReply::Schedule { fits: false }),
+        7 => Reply::Charging(ChargingReply::Update { tenths: Some(i64::MIN) }),
         _ => Reply::Received,
     }
 }
@@ -212,6 +224,32 @@ proptest! {
         dialect in 0usize..3, steps in prop::collection::vec(step(), 1..60)
     ) {
         play(dialect, steps);
+    }
+
+    /// Numbers and times that cannot be are left out, and what is left can be.
+    #[test]
+    fn any_needs_are_sound_when_they_arrive(
+        dialect in 1usize..3,
+        numbers in prop::array::uniform4(prop_oneof![any::<i64>(), -10_i64..100_000]),
+        year in 0u32..10_000,
+    ) {
+        let mut bench = Bench::new(ALL[dialect]);
+        let [energy, least, most, capacity] = numbers;
+        let payload = serde_json::json!({ "evseId": 1, "chargingNeeds": {
+            "requestedEnergyTransfer": "AC_three_phase",
+            "departureTime": format!("{year:04}-06-01T00:00:00Z"),
+            "acChargingParameters": { "energyAmount": energy, "evMinCurrent": least,
+                "evMaxCurrent": most, "evMaxVoltage": 400 },
+            "dcChargingParameters": { "evMaxCurrent": most, "evMaxVoltage": 400,
+                "energyAmount": energy, "evEnergyCapacity": capacity } }});
+        let heap = bench.call("NotifyEVChargingNeeds", &payload.to_string());
+        let StationEvent::Charging { notice: Notice::Needs { needs, nonsense, .. }, .. } =
+            heap.event()
+        else {
+            panic!("{heap:?}")
+        };
+        prop_assert_eq!(needs.clone().sound(NOW).1, []);
+        prop_assert_eq!(nonsense.is_empty(), heap.notes.is_empty());
     }
 
     #[test]

@@ -277,6 +277,8 @@ fn brute(profiles: &[Profile], about: About<'_>, in_amperes: bool, at_ms: i64) -
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..Default::default() })]
+
     /// The composite schedule says for each second what a look at that second alone says, and
     /// nothing twice.
     #[test]

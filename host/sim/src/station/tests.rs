@@ -5,6 +5,7 @@ mod faults;
 mod limits;
 mod offline;
 mod orders;
+mod profiles;
 mod whole;
 
 use busbar_ocpp::Version;

@@ -177,6 +177,9 @@ impl World {
             ("BootNotification", _) => {
                 json!({ "status": self.registration, "currentTime": time, "interval": 300 })
             }
+            ("PullDynamicScheduleUpdate", _) => {
+                json!({ "status": "Accepted", "scheduleUpdate": { "limit": 8.5 } })
+            }
             ("Heartbeat", _) => json!({ "currentTime": time }),
             ("Authorize", Version::V16) => json!({ "idTagInfo": token }),
             ("Authorize", _) => json!({ "idTokenInfo": token }),
