@@ -6,6 +6,7 @@
 mod bench;
 
 use busbar_charging::fact::station::Dialect;
+use busbar_charging::input::needs::Transfer;
 use busbar_charging::input::notice::{HeldPurpose, Notice};
 use busbar_charging::input::schedule::Limit;
 use busbar_charging::load::kernel::capability::{Capability, RateUnit};
@@ -176,6 +177,7 @@ fn a_limit_can_end_while_the_station_is_offline() {
 fn what_a_station_holds_is_what_it_was_told() {
     for dialect in [Dialect::V201, Dialect::V21] {
         let mut bench = Bench::charging(dialect, Millis::ZERO);
+        bench.notices.clear();
         for (purpose, ma) in [(Purpose::Default, 6_000), (Purpose::Transaction, 16_000)] {
             let grant = granted(&bench, purpose, ma, None);
             set(&mut bench, &grant, &Capability::STANDARD);
@@ -234,5 +236,30 @@ fn any_grant_is_taken_and_kept() {
         assert_eq!(bench.current_ma(), expected, "{round}");
         bench.run_s(LEASE_S);
         assert_eq!(bench.current_ma(), 6_000, "{round}: its lease is over");
+    }
+}
+
+#[test]
+fn what_cars_need_and_others_limit_arrives_as_it_is() {
+    for dialect in [Dialect::V201, Dialect::V21] {
+        let mut bench = Bench::charging(dialect, Millis::ZERO);
+        bench.limit_by_other(Some(8_000));
+        bench.limit_by_other(None);
+        let [Notice::Needs { evse: 1, needs, nonsense }, limited, unlimited] =
+            bench.notices.as_slice()
+        else {
+            panic!("{:?}", bench.notices)
+        };
+        assert!(nonsense.is_empty(), "{nonsense:?}");
+        assert_eq!(needs.transfer, Transfer::Ac(Some(3)));
+        assert_eq!(needs.maximum, Some(Current(64_000)));
+        let Notice::Limited { evse: Some(0), source, grid_critical: true, schedules, .. } = limited
+        else {
+            panic!("{limited:?}")
+        };
+        assert_eq!((&**source, schedules.len()), ("SO", 1));
+        assert_eq!(schedules[0].steps[0].limit, Some(Limit::Current(Current(8_000))));
+        let expected = Notice::Unlimited { evse: Some(0), source: "SO".into() };
+        assert_eq!(*unlimited, expected);
     }
 }

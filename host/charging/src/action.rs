@@ -93,7 +93,7 @@ pub enum Reply {
         cost: Option<Money>,
     },
     /// To what a station says about smart charging.
-    Charging(ChargingReply),
+    Charging(crate::input::notice::ChargingReply),
     /// To any other message: its version's plain answer.
     Received,
     /// To any message of a station that is not accepted: SecurityError.

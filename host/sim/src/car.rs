@@ -69,6 +69,8 @@ pub struct Car {
     pub follows_ms: i64,
     /// Whether it charges again after a pause; else only when it is plugged in anew.
     pub wakes: bool,
+    /// When it leaves, where its driver told it.
+    pub departs_ms: Option<i64>,
 }
 
 impl Car {
@@ -95,6 +97,7 @@ impl Car {
             wake_ms: rng.between(800, 4000),
             follows_ms: 2_000,
             wakes: true,
+            departs_ms: None,
         }
     }
 

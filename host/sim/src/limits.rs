@@ -7,6 +7,9 @@ pub use composite::composite;
 
 use crate::spec::ProfileFaults;
 
+/// The number of what others set: the server's are not below 0.
+const EXTERNAL: i64 = -1;
+
 /// What a profile is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Purpose {
@@ -16,6 +19,8 @@ pub enum Purpose {
     TxDefault,
     /// One transaction.
     Tx,
+    /// The whole station, by somebody else than the server.
+    External,
 }
 
 /// From when its schedule counts.
@@ -138,15 +143,39 @@ impl Limits {
     /// Takes a profile in. It takes the place of the one with its number, and of the one that is
     /// for the same purpose, EVSE and level.
     pub fn set(&mut self, profile: Profile) {
-        self.profiles.retain(|old| old.id != profile.id && !old.is_twin(&profile));
+        self.profiles.retain(|old| {
+            let replaced = old.id == profile.id || old.is_twin(&profile);
+            old.purpose == Purpose::External || !replaced
+        });
         self.profiles.push(profile);
     }
 
     /// Drops profiles; false when none matched.
     pub fn clear(&mut self, which: &Which) -> bool {
         let before = self.profiles.len();
-        self.profiles.retain(|profile| !which.matches(profile));
+        let stays = |profile: &Profile| profile.purpose == Purpose::External;
+        self.profiles.retain(|profile| stays(profile) || !which.matches(profile));
         self.profiles.len() < before
+    }
+
+    /// Somebody else limits the whole station on each phase, or does not any more.
+    pub fn limit_by_other(&mut self, ma: Option<i64>) {
+        self.profiles.retain(|profile| profile.purpose != Purpose::External);
+        self.profiles.extend(ma.map(|ma| Profile {
+            id: EXTERNAL,
+            evse: 0,
+            purpose: Purpose::External,
+            stack: 0,
+            tx: None,
+            valid_from_ms: None,
+            valid_to_ms: None,
+            begin: Begin::At(0),
+            duration_s: None,
+            max_offline_s: None,
+            pull_s: None,
+            in_amperes: true,
+            periods: vec![Period { start_s: 0, tenths: ma / 100, phases: None }],
+        }));
     }
 
     /// A transaction is over: its profiles go.
@@ -166,10 +195,12 @@ impl Limits {
         true
     }
 
-    /// What is allowed on an EVSE: by its own profiles, and by those of the whole station.
-    pub fn caps(&self, about: About<'_>, now_ms: i64) -> (Option<Cap>, Option<Cap>) {
+    /// What is allowed on an EVSE: by its own profiles, and by those of the whole station, the
+    /// server's and others'.
+    pub fn caps(&self, about: About<'_>, now_ms: i64) -> [Option<Cap>; 3] {
         let of = |purpose| self.highest(purpose, about, now_ms);
-        (of(Purpose::Tx).or_else(|| of(Purpose::TxDefault)), of(Purpose::StationMax))
+        let own = of(Purpose::Tx).or_else(|| of(Purpose::TxDefault));
+        [own, of(Purpose::StationMax), of(Purpose::External)]
     }
 
     /// The next moment at which a limit may change.

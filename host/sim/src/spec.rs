@@ -44,6 +44,8 @@ pub struct Spec {
     /// Whether a 2.x transaction starts when the car is plugged in and ends when it leaves, not
     /// with the authorization (TxStartPoint and TxStopPoint EVConnected).
     pub starts_on_plug: bool,
+    /// Whether a 2.x station tells what a car needs, when its transaction starts (ISO 15118).
+    pub tells_needs: bool,
     /// What is wrong with it.
     pub faults: Faults,
 }
@@ -142,6 +144,7 @@ impl Spec {
             status_by_event: false,
             resumes: false,
             starts_on_plug: false,
+            tells_needs: false,
             faults: Faults::default(),
         }
     }

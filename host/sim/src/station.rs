@@ -74,6 +74,11 @@ pub enum Act {
         /// Which.
         evse: u16,
     },
+    /// A grid operator limits the whole station on each phase, or does not any more.
+    Limit {
+        /// To what.
+        ma: Option<i64>,
+    },
     /// The power goes.
     PowerCut {
         /// How long.

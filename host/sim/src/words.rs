@@ -173,6 +173,29 @@ pub struct Reading {
     pub soc_permille: Option<u16>,
 }
 
+/// What a car tells of itself (ISO 15118).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Needs {
+    /// When it told it, by the station's clock.
+    pub at_ms: i64,
+    /// When it leaves, by the station's clock, where its driver told it.
+    pub departs_ms: Option<i64>,
+    /// What it wants.
+    pub missing_wh: i64,
+    /// What its battery holds when full.
+    pub battery_wh: i64,
+    /// How full it is.
+    pub soc_permille: i64,
+    /// On direct current.
+    pub direct: bool,
+    /// Phases of its charger.
+    pub phases: u8,
+    /// Current of its charger on each phase.
+    pub ac_max_ma: i64,
+    /// Power on direct current.
+    pub dc_max_w: i64,
+}
+
 /// First, middle or last word about a transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
@@ -279,6 +302,20 @@ pub enum Report {
         profiles: Vec<Profile>,
         /// Whether those of another EVSE follow.
         more: bool,
+    },
+    /// What a car needs (2.x).
+    Needs {
+        /// Where it is plugged in.
+        evse: u16,
+        /// What.
+        needs: Needs,
+    },
+    /// Somebody else limits the whole station (2.x), or does not any more.
+    Limited {
+        /// To what, on each phase.
+        ma: Option<i64>,
+        /// From when on, by the station's clock.
+        at_ms: i64,
     },
     /// What does this dynamic profile say now (2.1)?
     Pull {

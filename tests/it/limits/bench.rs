@@ -41,6 +41,7 @@ impl Bench {
     pub(super) fn charging(dialect: Dialect, offset: Millis) -> Self {
         let mut spec = Spec::new("CS-1", version(dialect), 7);
         spec.faults.clock_offset_ms = offset.0;
+        spec.tells_needs = true;
         let mut bench = Self {
             dialect,
             now: START,
@@ -64,6 +65,7 @@ impl Bench {
             wake_ms: 1_000,
             follows_ms: 5_000,
             wakes: true,
+            departs_ms: None,
         };
         bench.happen(Happens::Act(Act::PlugIn { evse: 1, car }));
         bench.happen(Happens::Act(Act::Present { evse: 1, token: Token::card("ADA") }));
@@ -111,6 +113,12 @@ impl Bench {
             CommandReturned::Answered { response, .. } => response,
             other => panic!("{other:?}"),
         }
+    }
+
+    /// A grid operator limits the station, or does not any more.
+    pub(super) fn limit_by_other(&mut self, ma: Option<i64>) {
+        self.happen(Happens::Act(Act::Limit { ma }));
+        self.run_s(5);
     }
 
     /// The network goes, and does not come again.

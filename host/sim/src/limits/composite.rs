@@ -21,8 +21,7 @@ pub fn composite(
     let mut start_s = 0;
     while start_s < seconds.max(1) && periods.len() < PERIODS_AT_MOST {
         let at_ms = from_ms + start_s * 1000;
-        let (own, whole) = limits.caps(about, at_ms);
-        let (tenths, phases) = least(supply, [own, whole], in_amperes);
+        let (tenths, phases) = least(supply, limits.caps(about, at_ms), in_amperes);
         if periods.last().is_none_or(|last| (last.tenths, last.phases) != (tenths, phases)) {
             periods.push(Period { start_s, tenths, phases });
         }
@@ -33,7 +32,7 @@ pub fn composite(
 }
 
 /// The least of an outlet's make and of its limits.
-fn least(supply: Supply, caps: [Option<Cap>; 2], in_amperes: bool) -> (i64, Option<u8>) {
+fn least(supply: Supply, caps: [Option<Cap>; 3], in_amperes: bool) -> (i64, Option<u8>) {
     let caps = caps.into_iter().flatten();
     let (phases, own) = match supply {
         Supply::Ac { phases, max_ma } => {

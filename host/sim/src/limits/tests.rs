@@ -30,12 +30,12 @@ const ABOUT: About<'static> =
     About { evse: 1, tx: Some("t"), started_ms: FROM_MS - 30_000, offline_ms: None };
 
 fn holds(limits: &Limits, about: About<'_>, second: i64) -> Option<i64> {
-    let (own, whole) = limits.caps(about, FROM_MS + second * 1000);
+    let caps = limits.caps(about, FROM_MS + second * 1000);
     let ma = |cap: Cap| match cap.amount {
         Amount::Milliamperes(ma) => ma,
         Amount::Watts(w) => panic!("{w} W"),
     };
-    [own, whole].into_iter().flatten().map(ma).min()
+    caps.into_iter().flatten().map(ma).min()
 }
 
 #[test]
@@ -67,6 +67,20 @@ fn which_profile_holds() {
         }
         assert_eq!([holds(&limits, ABOUT, 99), holds(&limits, ABOUT, 100)], at, "{name}");
     }
+}
+
+#[test]
+fn what_others_limit_is_a_minimum_and_not_the_servers_to_clear() {
+    let mut limits = Limits::default();
+    limits.set(profile(Purpose::Tx, 1, 160));
+    limits.limit_by_other(Some(10_000));
+    assert_eq!(holds(&limits, ABOUT, 0), Some(10_000));
+    limits.clear(&Which::default());
+    assert_eq!(holds(&limits, ABOUT, 0), Some(10_000));
+    limits.limit_by_other(Some(8_000));
+    assert_eq!(holds(&limits, ABOUT, 0), Some(8_000));
+    limits.limit_by_other(None);
+    assert_eq!(holds(&limits, ABOUT, 0), None);
 }
 
 #[test]

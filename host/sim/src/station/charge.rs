@@ -3,10 +3,14 @@
 
 use super::plug::{Plug, Ready, Tx};
 use super::{Act, PlugView, Power, Station};
+use crate::car::{MJ_PER_WH, Supply};
 use crate::wire;
 use crate::words::{
-    BootReason, Context, Flow, Phase, Reading, Reason, Report, Token, Trigger, TxEvent,
+    BootReason, Context, Flow, Needs, Phase, Reading, Reason, Report, Token, Trigger, TxEvent,
 };
+
+/// A car and its station have talked so long after the start of a transaction.
+const NEEDS_AFTER_MS: i64 = 3_000;
 
 /// What starts a transaction.
 pub(super) struct Start {
@@ -32,6 +36,7 @@ impl Station {
             Act::Present { evse, token } => self.present(evse, &token),
             Act::Break { evse } => self.break_down(evse),
             Act::Mend { evse } => self.with_plug(evse, |plug| plug.broken = false),
+            Act::Limit { ma } => self.limited_by_other(ma),
             Act::PowerCut { for_ms } => self.power_cut(for_ms),
             Act::NetworkDown { for_ms } => {
                 self.close();
@@ -171,6 +176,11 @@ impl Station {
             }
             let now_ms = self.now_ms;
             let plug = &mut self.plugs[index];
+            let needs = plug.tx.as_mut().and_then(|tx| tx.needs_due_ms.take_if(|at| *at <= now_ms));
+            if needs.is_some() {
+                self.tell_needs(index);
+            }
+            let plug = &mut self.plugs[index];
             plug.ready.take_if(|ready| now_ms >= ready.until_ms);
             plug.reserved.take_if(|reserved| now_ms >= reserved.until_ms);
             let Some(tx) = plug.tx.as_mut().filter(|tx| now_ms >= tx.sample_due_ms) else {
@@ -309,6 +319,7 @@ impl Station {
             started_offline: offline,
             sample_due_ms: if sample_ms > 0 { self.now_ms + sample_ms } else { i64::MAX },
             charged_ms: 0,
+            needs_due_ms: self.spec.tells_needs.then_some(self.now_ms + NEEDS_AFTER_MS),
             begin: begin.clone(),
         });
         if let Some(fixed) = self.spec.faults.offline_number.filter(|_| offline) {
@@ -319,6 +330,27 @@ impl Station {
         event.remote_start_id = start.remote_start_id;
         event.reservation_id = mine.map(|kept| kept.id);
         self.line.push(Report::Tx(Box::new(event)), &self.spec);
+    }
+
+    /// Tells what the car needs.
+    fn tell_needs(&mut self, index: usize) {
+        let at_ms = self.clock_ms();
+        let plug = &self.plugs[index];
+        let Some(car) = &plug.car else { return };
+        let missing_mj = car.battery_wh * MJ_PER_WH / 1000 * car.target_permille - car.content_mj;
+        let needs = Needs {
+            at_ms,
+            departs_ms: car.departs_ms.map(|at_ms| at_ms + self.spec.faults.clock_offset_ms),
+            missing_wh: missing_mj.max(0) / MJ_PER_WH,
+            battery_wh: car.battery_wh,
+            soc_permille: car.soc_permille(),
+            direct: matches!(plug.supply, Supply::Dc { .. }),
+            phases: car.ac_phases,
+            ac_max_ma: car.ac_max_ma,
+            dc_max_w: car.dc_peak_w,
+        };
+        let evse = plug.evse;
+        self.line.push(Report::Needs { evse, needs }, &self.spec);
     }
 
     fn event(

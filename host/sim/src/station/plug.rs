@@ -46,6 +46,8 @@ pub(super) struct Tx {
     pub(super) started_offline: bool,
     pub(super) sample_due_ms: i64,
     pub(super) charged_ms: i64,
+    /// When to tell what the car needs, where that is still to be told.
+    pub(super) needs_due_ms: Option<i64>,
     pub(super) begin: Reading,
 }
 
@@ -230,7 +232,8 @@ impl Plug {
             Flow::Charging | Flow::Connected => tx.sample_due_ms.min(self.last_ms + step_ms.max(1)),
             Flow::SuspendedEv | Flow::SuspendedEvse | Flow::Idle => tx.sample_due_ms,
         });
-        [waits, reserved, tx].into_iter().flatten().min()
+        let needs = self.tx.as_ref().and_then(|tx| tx.needs_due_ms);
+        [waits, reserved, tx, needs].into_iter().flatten().min()
     }
 
     fn pass(&mut self, dt_ms: i64) {

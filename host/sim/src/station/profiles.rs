@@ -54,6 +54,13 @@ impl Station {
         self.limits.update(id, tenths, now_ms)
     }
 
+    /// Somebody else limits the whole station, or does not any more: 2.x tells the server.
+    pub(super) fn limited_by_other(&mut self, ma: Option<i64>) {
+        self.limits.limit_by_other(ma);
+        let at_ms = self.clock_ms();
+        self.report(Report::Limited { ma, at_ms });
+    }
+
     /// The server clears limits; false when none matched.
     pub fn clear_limits(&mut self, which: &Which) -> bool {
         self.limits.clear(which)
@@ -72,9 +79,9 @@ impl Station {
             let all = self.plugs.iter().map(|plug| plug.supply).reduce(together)?;
             // Only what is for the whole station limits it.
             let mut whole = self.limits.clone();
-            let is_own = |profile: &Profile| profile.purpose != Purpose::StationMax;
-            let own: Vec<_> = whole.iter().filter(|p| is_own(p)).map(|p| p.id).collect();
-            whole.clear(&Which { ids: Some(own), ..Which::default() });
+            for purpose in [Purpose::Tx, Purpose::TxDefault] {
+                whole.clear(&Which { purpose: Some(purpose), ..Which::default() });
+            }
             limits::composite(&whole, about, all, in_amperes, begin_ms, seconds)
         } else {
             let plug = self.plugs.iter().find(|plug| plug.evse == evse)?;
@@ -87,7 +94,7 @@ impl Station {
     /// Puts the profiles that are meant in line, one message for each EVSE; false when there are
     /// none.
     pub fn report_profiles(&mut self, request_id: i64, which: &Which) -> bool {
-        let meant = |p: &&Profile| which.matches(p);
+        let meant = |p: &&Profile| p.purpose != Purpose::External && which.matches(p);
         let all: Vec<Profile> = self.limits.iter().filter(meant).cloned().collect();
         let mut evses: Vec<u16> = all.iter().map(|profile| profile.evse).collect();
         evses.sort_unstable();
@@ -107,18 +114,19 @@ impl Station {
         if plug.tx.is_none() || faults.ignores || self.now_ms < plug.hole_until_ms {
             return plug.supply;
         }
-        let (own, whole) = self.limits.caps(self.about(plug), self.clock_ms());
+        let [own, whole, others] = self.limits.caps(self.about(plug), self.clock_ms());
         let sharing = self.plugs.iter().filter(|plug| plug.tx.is_some()).count().max(1) as i64;
-        let share = whole.map(|cap| Cap {
+        let share = |cap: Cap| Cap {
             amount: match cap.amount {
                 Amount::Milliamperes(ma) => Amount::Milliamperes(ma / sharing),
                 Amount::Watts(w) => Amount::Watts(w / sharing),
             },
             ..cap
-        });
+        };
+        let shared = [whole.map(share), others.map(share)].into_iter().flatten();
         let used = plug.car.as_ref().map_or(1, |car| car.ac_phases);
-        let allowed =
-            [own, share].into_iter().flatten().fold(plug.supply, |s, cap| capped(s, cap, used));
+        let all = own.into_iter().chain(shared);
+        let allowed = all.fold(plug.supply, |supply, cap| capped(supply, cap, used));
         at_least(allowed, faults.least_ma)
     }
 
@@ -190,6 +198,7 @@ impl Station {
                 profile.evse == 0 && !(two_x && profile.begin == Begin::WithTransaction)
             }
             Purpose::TxDefault => true,
+            Purpose::External => false,
             Purpose::Tx => self.runs(profile, two_x),
         };
         let dynamic = matches!(profile.begin, Begin::Updated(_));

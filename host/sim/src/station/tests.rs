@@ -29,6 +29,7 @@ fn car() -> Car {
         wake_ms: 2_000,
         follows_ms: 1_000,
         wakes: true,
+        departs_ms: None,
     }
 }
 

@@ -21,6 +21,8 @@ pub(super) fn request(spec: &Spec, report: &Report) -> (&'static str, String) {
         Report::Heartbeat
         | Report::Variables { .. }
         | Report::Profiles { .. }
+        | Report::Needs { .. }
+        | Report::Limited { .. }
         | Report::Pull { .. } => ocpp::HeartbeatRequest::default().into(),
         Report::Status { evse, status, at_ms } => status_request(*evse, *status, *at_ms),
         Report::Authorize(token) => {
@@ -93,6 +95,8 @@ fn action_of(report: &Report) -> &'static str {
         Report::Heartbeat
         | Report::Variables { .. }
         | Report::Profiles { .. }
+        | Report::Needs { .. }
+        | Report::Limited { .. }
         | Report::Pull { .. } => "Heartbeat",
         Report::Status { .. } => "StatusNotification",
         Report::Authorize(_) => "Authorize",

@@ -2,6 +2,7 @@
 
 mod limits;
 mod meter;
+mod notices;
 mod orders;
 mod replies;
 
@@ -42,6 +43,8 @@ pub(super) fn request(spec: &Spec, report: &Report) -> (&'static str, String) {
         Report::Profiles { request_id, evse, profiles, more } => {
             limits::report(*request_id, *evse, profiles, *more)
         }
+        Report::Needs { evse, needs } => notices::needs(*evse, needs),
+        Report::Limited { ma, at_ms } => notices::limited(*ma, *at_ms),
         // Only 2.1 has dynamic profiles.
         Report::Pull { .. } => ocpp::HeartbeatRequest::default().into(),
     };
@@ -115,6 +118,9 @@ fn action_of(report: &Report) -> &'static str {
         Report::Log { .. } => "LogStatusNotification",
         Report::Variables { .. } => "NotifyReport",
         Report::Profiles { .. } => "ReportChargingProfiles",
+        Report::Needs { .. } => "NotifyEVChargingNeeds",
+        Report::Limited { ma: Some(_), .. } => "NotifyChargingLimit",
+        Report::Limited { ma: None, .. } => "ClearedChargingLimit",
         Report::Pull { .. } => "Heartbeat",
     }
 }

@@ -2,6 +2,7 @@
 
 mod limits;
 mod meter;
+mod notices;
 mod orders;
 mod replies;
 
@@ -47,6 +48,8 @@ pub(super) fn request(spec: &Spec, report: &Report) -> (&'static str, String) {
         Report::Profiles { request_id, evse, profiles, more } => {
             limits::report(*request_id, *evse, profiles, *more)
         }
+        Report::Needs { evse, needs } => notices::needs(*evse, needs),
+        Report::Limited { ma, at_ms } => notices::limited(*ma, *at_ms),
         Report::Pull { profile } => limits::pull(*profile),
     };
     (request.action(), request.encode())
@@ -120,6 +123,9 @@ fn action_of(report: &Report) -> &'static str {
         Report::Log { .. } => "LogStatusNotification",
         Report::Variables { .. } => "NotifyReport",
         Report::Profiles { .. } => "ReportChargingProfiles",
+        Report::Needs { .. } => "NotifyEVChargingNeeds",
+        Report::Limited { ma: Some(_), .. } => "NotifyChargingLimit",
+        Report::Limited { ma: None, .. } => "ClearedChargingLimit",
         Report::Pull { .. } => "PullDynamicScheduleUpdate",
     }
 }

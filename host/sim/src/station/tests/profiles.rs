@@ -380,6 +380,10 @@ fn a_station_asks_for_the_limit_of_a_dynamic_profile() {
     world.run_s(200);
     assert_eq!(world.count("PullDynamicScheduleUpdate"), 11);
     assert_eq!(power_w(&world), 5_865, "each answer begins its duration anew");
+    // One that is refused asks no more often.
+    world.refuse = Some("PullDynamicScheduleUpdate");
+    world.run_s(50);
+    assert_eq!(world.count("PullDynamicScheduleUpdate"), 13);
     world.reach(false);
     world.run_s(70);
     assert_eq!(power_w(&world), 11_040);
@@ -401,4 +405,34 @@ fn a_profile_can_end_while_the_station_is_offline() {
     world.reach(true);
     world.run_s(100);
     assert_eq!(power_w(&world), 7_176, "it is valid again");
+}
+
+#[test]
+fn a_limit_of_a_grid_operator_is_told_and_held() {
+    for version in ALL {
+        let mut world = charging(version);
+        of_transaction(&world, 14.0).set(&mut world);
+        world.act(Act::Limit { ma: Some(8_000) });
+        world.run_s(5);
+        assert_eq!(power_w(&world), 5_520);
+        assert_eq!(told(version, &ask(&mut world, 1, 60, "A")), [(0, 8.0)]);
+        assert_eq!(told(version, &ask(&mut world, 0, 60, "A")), [(0, 8.0)]);
+        assert!(!world.station.limits().iter().any(|p| p.id == 0));
+        world.call(
+            "ClearChargingProfile",
+            if version == Version::V16 {
+                json!({})
+            } else {
+                json!({ "chargingProfileCriteria": { "evseId": 0 } })
+            },
+        );
+        world.run_s(5);
+        assert_eq!(power_w(&world), 5_520, "it is not the server's to clear");
+        world.act(Act::Limit { ma: None });
+        world.run_s(5);
+        assert!(power_w(&world) > 9_000);
+        let told = [world.all("NotifyChargingLimit"), world.all("ClearedChargingLimit")];
+        let counts = told.map(|all| all.len());
+        assert_eq!(counts, if version == Version::V16 { [0, 0] } else { [1, 1] });
+    }
 }

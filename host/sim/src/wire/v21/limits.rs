@@ -138,6 +138,9 @@ fn held(profile: &Profile) -> ocpp::ChargingProfileType {
             Purpose::StationMax => ocpp::ChargingProfilePurposeEnumType::ChargingStationMaxProfile,
             Purpose::TxDefault => ocpp::ChargingProfilePurposeEnumType::TxDefaultProfile,
             Purpose::Tx => ocpp::ChargingProfilePurposeEnumType::TxProfile,
+            Purpose::External => {
+                ocpp::ChargingProfilePurposeEnumType::ChargingStationExternalConstraints
+            }
         },
         charging_profile_kind: kind,
         recurrency_kind,

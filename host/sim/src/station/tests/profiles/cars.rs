@@ -103,3 +103,40 @@ fn a_car_that_is_nearly_full_takes_less_than_it_may() {
     assert_eq!(power_w(&world), 0);
     assert!(world.station.plugs()[0].full);
 }
+
+#[test]
+fn a_car_tells_what_it_needs_once_its_transaction_runs() {
+    for (version, supply) in [
+        (Version::V201, Supply::Ac { phases: 3, max_ma: 32_000 }),
+        (Version::V21, Supply::Ac { phases: 3, max_ma: 32_000 }),
+        (Version::V21, Supply::Dc { max_w: 150_000 }),
+        (Version::V16, Supply::Ac { phases: 3, max_ma: 32_000 }),
+    ] {
+        let mut spec = spec(version);
+        spec.tells_needs = true;
+        spec.evses = vec![supply];
+        spec.faults.clock_offset_ms = -60_000;
+        let mut world = booted(spec);
+        let departs_ms = Some(csms::START_MS + 3_600_000);
+        world.act(Act::PlugIn { evse: 1, car: Car { departs_ms, ..car() } });
+        world.run_s(5);
+        present(&mut world);
+        world.run_s(30);
+        let all = world.all("NotifyEVChargingNeeds");
+        if version == Version::V16 {
+            assert!(all.is_empty());
+            continue;
+        }
+        let [needs] = all.as_slice() else { panic!("{all:?}") };
+        let of = &needs["chargingNeeds"];
+        let time = of["departureTime"].as_str().expect("a time");
+        let time = busbar_ocpp::values::Time::new(time).expect("a time").epoch_ms();
+        assert_eq!(time, csms::START_MS + 3_540_000, "by the station's clock");
+        let direct = matches!(supply, Supply::Dc { .. });
+        let name = if direct { "dcChargingParameters" } else { "acChargingParameters" };
+        let energy_wh = of[name]["energyAmount"].as_i64().expect("an energy");
+        assert!((19_900..=20_000).contains(&energy_wh), "{energy_wh}");
+        let place = |action| world.seen.iter().position(|seen| seen.action == action);
+        assert!(place("TransactionEvent") < place("NotifyEVChargingNeeds"));
+    }
+}
