@@ -9,13 +9,14 @@ use busbar_charging::fact::station::Dialect;
 use busbar_charging::input::needs::Transfer;
 use busbar_charging::input::notice::{HeldPurpose, Notice};
 use busbar_charging::input::schedule::Limit;
-use busbar_charging::load::kernel::capability::{Capability, RateUnit};
+use busbar_charging::load::kernel::capability::{Capability, Pause, RateUnit};
 use busbar_charging::load::kernel::event::{Granted, Purpose, Returned};
 use busbar_charging::load::kernel::ledger::{GrantId, Lease};
 use busbar_charging::load::kernel::profile::{Profile, ProfilePurpose, Target};
 use busbar_charging::load::rows::EvseId;
 use busbar_charging::units::{Current, Millis, Timestamp};
 use busbar_link::profile;
+use busbar_sim::spec::{ProfileFaults, Rejects};
 
 use bench::Bench;
 
@@ -261,5 +262,44 @@ fn what_cars_need_and_others_limit_arrives_as_it_is() {
         assert_eq!(schedules[0].steps[0].limit, Some(Limit::Current(Current(8_000))));
         let expected = Notice::Unlimited { evse: Some(0), source: "SO".into() };
         assert_eq!(*unlimited, expected);
+    }
+}
+
+/// What a model cannot do is data, and what is written by that data is taken.
+#[test]
+fn a_model_that_takes_little_gets_what_it_takes() {
+    let standard = Capability::STANDARD;
+    let (tx, default) = (Purpose::Transaction, Purpose::Default);
+    let lease = Some(Millis::ZERO);
+    for (rejects, purpose, lease, capability) in [
+        (Rejects::Amperes, tx, lease, Capability { unit: RateUnit::Watts, ..standard }),
+        (Rejects::Absolute, tx, None, Capability { takes_absolute: false, ..standard }),
+        (Rejects::Levels, tx, lease, Capability { stack_level_max: 0, ..standard }),
+        (Rejects::OfTransactions, default, lease, standard),
+    ] {
+        for dialect in ALL {
+            let faults = ProfileFaults { rejects, ..ProfileFaults::default() };
+            let mut bench = Bench::charging_with(dialect, Millis::ZERO, faults);
+            let limit = granted(&bench, purpose, 10_000, lease);
+            assert_eq!(set(&mut bench, &limit, &capability), Returned::Accepted, "{rejects:?}");
+            bench.run_s(6);
+            assert!((8_900..=10_000).contains(&bench.current_ma()), "{rejects:?}");
+            let usual = granted(&bench, tx, 16_000, Some(Millis::ZERO));
+            let profile = written(&bench, &usual, &standard);
+            let message = profile::set(dialect, &profile).unwrap();
+            let refused = profile::returned(&bench.command(message));
+            assert_eq!(refused, Returned::Refused, "{rejects:?} of another model's");
+        }
+    }
+    // One that rejects 0 is not told to pause.
+    let never = Capability { pause: Pause::Minimum, ..standard };
+    assert_eq!(never.writable(Current::ZERO), Current(6_000));
+    let faults = ProfileFaults { rejects: Rejects::Zero, ..ProfileFaults::default() };
+    let mut bench = Bench::charging_with(Dialect::V16, Millis::ZERO, faults);
+    for (limit, expected) in
+        [(Current::ZERO, Returned::Refused), (never.writable(Current::ZERO), Returned::Accepted)]
+    {
+        let limit = granted(&bench, tx, limit.0, None);
+        assert_eq!(set(&mut bench, &limit, &never), expected);
     }
 }

@@ -61,6 +61,8 @@ pub struct Faults {
     pub new_id_on_repeat: bool,
     /// So much is its clock wrong, and it never sets it.
     pub clock_offset_ms: i64,
+    /// So much more is its clock wrong after each reboot.
+    pub clock_jump_ms: i64,
     /// Its meter.
     pub meter: Meter,
     /// So many of a thousand transactions never tell their end.
@@ -106,6 +108,12 @@ pub enum Rejects {
     OfTransactions,
     /// Those with a limit of 0, as ABB's do.
     Zero,
+    /// Those in amperes (Q67).
+    Amperes,
+    /// Those that are not relative (Q65).
+    Absolute,
+    /// Those above level 0 (Q64).
+    Levels,
 }
 
 /// How a meter lies.

@@ -438,6 +438,7 @@ impl Station {
             }
             Power::Off { until_ms } if self.now_ms >= until_ms => {
                 self.power = Power::On;
+                self.spec.faults.clock_offset_ms += self.spec.faults.clock_jump_ms;
                 self.net = Net::Down { retry_ms: self.now_ms };
             }
             _ => {}

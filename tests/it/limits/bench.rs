@@ -12,7 +12,7 @@ use busbar_charging::units::{Millis, Timestamp};
 use busbar_link::profile::Message;
 use busbar_link::{Link, LinkConfig, LinkOutput, version};
 use busbar_sim::car::{Car, MJ_PER_WH};
-use busbar_sim::spec::Spec;
+use busbar_sim::spec::{ProfileFaults, Spec};
 use busbar_sim::station::{Act, Input as Happens, Output, Station};
 use busbar_sim::words::Token;
 use uuid::Uuid;
@@ -39,8 +39,14 @@ pub(super) struct Bench {
 impl Bench {
     /// A charge that runs at full power.
     pub(super) fn charging(dialect: Dialect, offset: Millis) -> Self {
+        Self::charging_with(dialect, offset, ProfileFaults::default())
+    }
+
+    /// The same at a station that takes profiles otherwise than it should.
+    pub(super) fn charging_with(dialect: Dialect, offset: Millis, profiles: ProfileFaults) -> Self {
         let mut spec = Spec::new("CS-1", version(dialect), 7);
         spec.faults.clock_offset_ms = offset.0;
+        spec.faults.profiles = profiles;
         spec.tells_needs = true;
         let mut bench = Self {
             dialect,

@@ -239,6 +239,9 @@ impl Station {
             Rejects::All => true,
             Rejects::OfTransactions => profile.purpose == Purpose::Tx,
             Rejects::Zero => profile.periods.iter().any(|period| period.tenths == 0),
+            Rejects::Amperes => profile.in_amperes,
+            Rejects::Absolute => profile.begin != Begin::WithTransaction,
+            Rejects::Levels => profile.stack > 0,
         }
     }
 }

@@ -1,5 +1,5 @@
-//! Owns what a 2.0.1 station tells of cars' needs and of others' limits. Must never make up what a car
-//! did not say.
+//! Owns what a 2.0.1 station tells of cars' needs and of others' limits. Must never make up what
+//! a car did not say.
 
 use busbar_ocpp::v201::{self as ocpp, Request};
 use busbar_ocpp::values::{IntIn, List, Number};

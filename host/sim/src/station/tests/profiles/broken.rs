@@ -28,6 +28,39 @@ fn which_profiles_are_rejected() {
 }
 
 #[test]
+fn a_station_takes_only_what_it_knows() {
+    let relative =
+        |world: &World| Written { kind: "Relative", start_ms: None, ..of_transaction(world, 10.0) };
+    let watts = |world: &World| Written { unit: "W", ..of_transaction(world, 6_900.0) };
+    let low = |world: &World| Written { stack: 0, ..of_transaction(world, 10.0) };
+    for version in ALL {
+        for (rejects, expected) in [
+            (Rejects::Amperes, ["Rejected", "Rejected", "Accepted", "Rejected"]),
+            (Rejects::Absolute, ["Rejected", "Accepted", "Rejected", "Rejected"]),
+            (Rejects::Levels, ["Rejected", "Rejected", "Rejected", "Accepted"]),
+        ] {
+            let faults = ProfileFaults { rejects, ..ProfileFaults::default() };
+            let mut world = with(version, faults);
+            let usual = of_transaction(&world, 10.0);
+            let all = [usual, relative(&world), watts(&world), low(&world)];
+            assert_eq!(all.map(|profile| profile.set(&mut world)), expected, "{rejects:?}");
+        }
+    }
+}
+
+#[test]
+fn a_clock_is_another_after_a_reboot() {
+    let mut spec = spec(Version::V201);
+    spec.faults.clock_offset_ms = 5_000;
+    spec.faults.clock_jump_ms = -600_000;
+    let mut world = booted(spec);
+    assert_eq!(world.station.clock_ms(), world.now_ms + 5_000);
+    world.act(Act::PowerCut { for_ms: 3_000 });
+    world.run_s(10);
+    assert_eq!(world.station.clock_ms(), world.now_ms - 595_000);
+}
+
+#[test]
 fn a_limit_is_accepted_and_ignored() {
     for version in ALL {
         let mut world = with(version, ProfileFaults { ignores: true, ..ProfileFaults::default() });
