@@ -18,7 +18,6 @@ use crate::ids::{CommandId, IdToken, SiteId, StationId, TransactionId};
 use crate::load::external::Window;
 use crate::pricing::{CutSession, Line, PriceError};
 use crate::subject::{Key, Row, Subject};
-use notice::Notice;
 use crate::units::{Current, Timestamp};
 
 /// All that can happen to a subject.
@@ -187,7 +186,7 @@ pub enum StationEvent {
     /// A message about smart charging: recorded as it came.
     Charging {
         /// What it says.
-        notice: Notice,
+        notice: notice::Notice,
         /// Its action.
         action: Box<str>,
         /// Its payload: JSON text.
