@@ -6,7 +6,6 @@ use crate::fact::command::CommandOutcome;
 use crate::fact::station::{Authorization, Registration};
 use crate::ids::{CdrId, CommandId, StationId, TransactionId};
 use crate::input::Told;
-use crate::input::notice::ChargingReply;
 use crate::load::kernel::profile::Profile;
 use crate::subject::Subject;
 use crate::units::{Money, Timestamp};

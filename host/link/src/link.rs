@@ -19,6 +19,7 @@ use busbar_ocpp::{ErrorCode, Version};
 use crate::adapter::{self, Terms};
 use crate::config::LinkConfig;
 use crate::output::{LinkOutput, Note};
+use crate::profile;
 use crate::words;
 use calls::Calls;
 use line::Line;
@@ -112,13 +113,23 @@ impl Link {
                 if *station != self.config.station || *generation != self.config.generation {
                     return false;
                 }
-                // A limit is written in the words of the version by `profile::set`.
-                if self.is_over() || profile.is_some() {
+                if self.is_over() {
                     self.returned(*command, CommandReturned::Gone { may_have_left: false });
-                } else {
-                    self.line.enqueue(*command, action.clone(), payload.clone());
-                    self.send_next(now);
+                    return true;
                 }
+                match profile.as_deref().map(|profile| profile::set(self.config.dialect, profile)) {
+                    None => self.line.enqueue(*command, action.clone(), payload.clone()),
+                    Some(Ok(limit)) => {
+                        self.line.enqueue(*command, limit.action.into(), limit.payload.into());
+                    }
+                    Some(Err(unwritable)) => {
+                        let description = unwritable.to_string().into();
+                        let code = ErrorCode::NotSupported.spelling(self.version).into();
+                        self.returned(*command, CommandReturned::Refused { code, description });
+                        return true;
+                    }
+                }
+                self.send_next(now);
                 true
             }
             Action::Abandon { station, generation, command } => {

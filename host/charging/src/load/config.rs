@@ -159,6 +159,8 @@ impl Model {
             keeps_clock: self.keeps_clock.unwrap_or(known.keeps_clock),
             persists: self.persists.unwrap_or(known.persists),
             hole: self.hole.unwrap_or(known.hole),
+            ends_offline: known.ends_offline,
+            takes_dynamic: known.takes_dynamic,
         }
     }
 }

@@ -54,6 +54,22 @@ fn payload(dialect: Dialect, profile: &Profile) -> Value {
 }
 
 #[test]
+fn a_limit_is_written_in_the_words_of_its_connection() {
+    for dialect in [Dialect::V16, Dialect::V201, Dialect::V21] {
+        let mut bench = Bench::new(dialect);
+        let sent = bench.limit(1, profile()).sent;
+        assert_eq!(sent[0][2], "SetChargingProfile");
+        assert_eq!(sent[0][3], payload(dialect, &profile()));
+        bench.receive(&format!(r#"[3,"{}",{{"status":"Accepted"}}]"#, command_id(1)));
+        let unwritable = bench.limit(2, Profile { periods: Vec::new(), ..profile() });
+        let [(_, CommandReturned::Refused { description, .. })] = unwritable.returned()[..] else {
+            panic!("{unwritable:?}")
+        };
+        assert!(description.contains("periods"), "{description}");
+    }
+}
+
+#[test]
 fn a_leased_limit_in_three_versions() {
     let periods = json!([
         { "startPeriod": 0, "limit": 10.4, "numberPhases": 3 },

@@ -6,6 +6,7 @@ use busbar_charging::fact::metering::{Reading, Report};
 use busbar_charging::fact::station::{Authorization, AuthorizationStatus, Dialect, Registration};
 use busbar_charging::ids::{CommandId, TransactionId};
 use busbar_charging::input::{CommandReturned, Input, StationEvent, TransactionRef};
+use busbar_charging::load::kernel::profile::Profile;
 use busbar_charging::units::{Millis, Timestamp};
 use busbar_ocpp::{Rule, Version};
 use serde_json::Value;
@@ -95,13 +96,21 @@ impl Bench {
     }
 
     pub(super) fn command(&mut self, n: u8, action: &str, payload: &str) -> Heap {
+        self.act(n, action, payload, None)
+    }
+
+    pub(super) fn limit(&mut self, n: u8, profile: Profile) -> Heap {
+        self.act(n, "SetChargingProfile", "", Some(Box::new(profile)))
+    }
+
+    fn act(&mut self, n: u8, action: &str, payload: &str, profile: Option<Box<Profile>>) -> Heap {
         let action = Action::Command {
             station: "CS-1".into(),
             generation: GENERATION,
             command: command_id(n),
             action: action.into(),
             payload: payload.into(),
-            profile: None,
+            profile,
         };
         assert!(self.link.act(&action, self.now));
         self.look()
