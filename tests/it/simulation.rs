@@ -167,5 +167,5 @@ fn finds_a_command_that_is_sent_again() {
 
 #[test]
 fn finds_a_move_that_is_not_told() {
-    found(Break::LosesTold, "is not where it is wanted");
+    found(Break::LosesTold, "does not come back");
 }
