@@ -23,7 +23,7 @@ use busbar_charging::network::Network;
 use busbar_charging::site::Site;
 use busbar_charging::subject::Subject;
 use busbar_charging::units::{Currency, Current, Millis, Timestamp};
-use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
+use criterion::{BenchmarkId, Criterion};
 
 const START: Timestamp = Timestamp(1_790_000_000_000);
 const FEEDER: usize = 50;
@@ -190,5 +190,8 @@ fn control(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, control);
-criterion_main!(benches);
+fn main() {
+    let mut criterion = Criterion::default().configure_from_args();
+    control(&mut criterion);
+    criterion.final_summary();
+}

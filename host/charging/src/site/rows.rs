@@ -77,7 +77,6 @@ pub(crate) fn rows(site: Option<&SiteId>, station: &Station, fact: &Fact) -> Row
         Fact::CommandWanted(CommandWanted { at, intent: Intent::Limit(grant), .. }) => {
             vec![limit_row(*at, station, grant)]
         }
-        Fact::CommandEnded(ended) if matches!(ended.wanted.intent, Intent::Limit(_)) => Rows::new(),
         Fact::CommandWanted(wanted) => {
             let body =
                 row::Command { wanted: wanted.clone(), sent: None, outcome: None, effect: None };
@@ -122,6 +121,10 @@ pub(crate) fn shares(filled: &LoadFilled) -> Rows {
 }
 
 fn ended_rows(ended: &CommandEnded, effect: Option<bool>) -> Rows {
+    if matches!(ended.wanted.intent, Intent::Limit(_)) {
+        // Its row says what was granted: nobody asks how each of them went.
+        return Rows::new();
+    }
     let body = row::Command {
         wanted: CommandWanted::clone(&ended.wanted),
         sent: ended.sent,

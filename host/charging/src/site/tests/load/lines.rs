@@ -199,7 +199,7 @@ impl World {
             _ => station.clock(self.now),
         };
         let phases: &[Option<&str>] =
-            if n % 2 == 0 { &[None] } else { &[Some("L1"), Some("L2"), Some("L3")] };
+            if n.is_multiple_of(2) { &[None] } else { &[Some("L1"), Some("L2"), Some("L3")] };
         let reading = |phase: &Option<&str>| Reading {
             at: clock,
             context: ReadingContext::Sample,
@@ -214,7 +214,7 @@ impl World {
             seq: Some(line.seq),
             trigger: "test".into(),
             // Every other station says so of what it kept.
-            offline: !station.online && n % 2 == 0,
+            offline: !station.online && n.is_multiple_of(2),
             evse: Some(1),
             connector: Some(1),
             token: None,
@@ -241,7 +241,7 @@ impl World {
             return;
         }
         let Message { transaction, mut report, generation, .. } = message;
-        if generation != self.lines[n].generation && n % 2 == 0 {
+        if generation != self.lines[n].generation && n.is_multiple_of(2) {
             report.offline = true;
         }
         let transaction = TransactionRef::Known(transaction);
