@@ -4,6 +4,7 @@
 //! More and longer: `BUSBAR_LOAD_SEEDS=8 BUSBAR_LOAD_HOURS=90 cargo test --release -p
 //! busbar-charging --lib site::tests::load -- --nocapture`.
 
+mod calls;
 mod host;
 mod lines;
 mod rules;

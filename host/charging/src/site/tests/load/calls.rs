@@ -1,0 +1,231 @@
+//! Rules of one station's line, and of what it is measured to do.
+
+use super::amps;
+use super::host::{Host, accepted};
+use super::one_row;
+use super::world::Break;
+use crate::action::Action;
+use crate::fact::command::{Intent, Priority};
+use crate::fact::metering::{Measurand, Reading, ReadingContext, ReadingValue, Report, ReportKind};
+use crate::fact::station::Dialect;
+use crate::ids::CommandId;
+use crate::input::{CommandReturned, Input, Request, StationEvent, TransactionRef};
+use crate::load::external::Window;
+use crate::load::kernel::profile::Profile;
+use crate::load::kernel::tests::START;
+use crate::load::legs::Legs;
+use crate::load::rows::CircuitLimit;
+use crate::site::EvseView;
+use crate::units::{Current, Millis, Timestamp};
+
+/// A site with one station whose fallback stands.
+struct Yard {
+    host: Host,
+    now: Timestamp,
+    seq: i64,
+}
+
+/// What was sent: a limit, or an operator's command.
+struct Sent {
+    command: CommandId,
+    profile: Option<Box<Profile>>,
+}
+
+impl Yard {
+    fn new(model: &str) -> Self {
+        let host = Host::new(Break::None, START, &one_row(1, 100, 6));
+        let mut yard = Self { host, now: START, seq: 0 };
+        yard.host.adopt(START, "CS-0".into());
+        let (dialect, remote) = (Dialect::V201, "192.0.2.1:1".into());
+        yard.say(StationEvent::Connected { dialect, incarnation: 1, remote, security_profile: 1 });
+        yard.boot(model);
+        let [fallback] = &yard.pass(1)[..] else { panic!("its fallback is not sent") };
+        let command = fallback.command;
+        yard.answer(command, accepted());
+        yard.pass(20);
+        yard
+    }
+
+    fn say(&mut self, event: StationEvent) {
+        let station = "CS-0".into();
+        let input = Input::Station { station, generation: 1, call: None, event };
+        self.host.input(self.now, input);
+    }
+
+    fn boot(&mut self, model: &str) {
+        let (vendor, model) = ("Test".into(), model.into());
+        let (serial, firmware, reason) = (None, None, None);
+        self.say(StationEvent::Booted { vendor, model, serial, firmware, reason });
+    }
+
+    fn report(&mut self, kind: ReportKind, phases: &[(&str, i64)]) {
+        self.seq += 1;
+        let reading = |(phase, current): &(&str, i64)| Reading {
+            at: self.now,
+            context: ReadingContext::Sample,
+            measurand: Measurand::CurrentImport,
+            phase: Some((*phase).into()),
+            location: None,
+            value: ReadingValue::Current(amps(*current)),
+        };
+        let report = Report {
+            kind,
+            at: self.now,
+            seq: Some(self.seq),
+            trigger: "test".into(),
+            offline: false,
+            evse: Some(1),
+            connector: Some(1),
+            token: None,
+            state: None,
+            stopped_reason: None,
+            remote_start: None,
+            reservation: None,
+            readings: phases.iter().map(reading).collect(),
+        };
+        let transaction = TransactionRef::Known("T".into());
+        self.say(StationEvent::Transaction { transaction, report, wants_cost: false });
+    }
+
+    fn answer(&mut self, command: CommandId, returned: CommandReturned) {
+        let input = Input::Command { station: "CS-0".into(), command, returned };
+        self.host.input(self.now, input);
+    }
+
+    fn operator(&mut self) {
+        let request = Request::Command {
+            station: "CS-0".into(),
+            intent: Intent::Other,
+            action: "GetDiagnostics".into(),
+            payload: "{}".into(),
+            priority: Priority::Operator,
+            until: self.now.plus(Millis::from_secs(600)),
+            key: None,
+        };
+        self.host.ask(self.now, request);
+    }
+
+    fn cut(&mut self, limit: i64) {
+        let limit = CircuitLimit { lines: Some([amps(limit); 3]), power: None };
+        let window = Window { from: self.now, until: Timestamp::NEVER, limit };
+        let (circuit, source) = ("grid".into(), "dso".into());
+        self.host
+            .ask(self.now, Request::LimitLoad { circuit, source, windows: Some(vec![window]) });
+    }
+
+    /// Seconds go by; gives what is sent meanwhile.
+    fn pass(&mut self, seconds: i64) -> Vec<Sent> {
+        let actions = self.actions(seconds);
+        let sent = actions.into_iter().filter_map(|action| match action {
+            Action::Command { command, profile, .. } => Some(Sent { command, profile }),
+            _ => None,
+        });
+        sent.collect()
+    }
+
+    fn actions(&mut self, seconds: i64) -> Vec<Action> {
+        let mut actions = Vec::new();
+        for _ in 0..seconds {
+            self.now = self.now.plus(Millis::from_secs(1));
+            actions.extend(self.host.due(self.now));
+        }
+        actions
+    }
+
+    fn evse(&self) -> EvseView {
+        self.host.site.load_view(self.now).unwrap().evses.remove(0)
+    }
+
+    /// A car that was told that it may draw 32 A.
+    fn charging() -> Self {
+        let mut yard = Self::new("true-true-Default");
+        yard.report(ReportKind::Started, &[("L1", 0)]);
+        let raised = yard.pass(1);
+        assert_eq!(raised[0].profile.as_ref().unwrap().periods[0].tenths, 320);
+        yard.answer(raised[0].command, accepted());
+        yard.pass(20);
+        assert_eq!(yard.evse().limit, amps(32));
+        yard
+    }
+}
+
+#[test]
+fn an_operator_waits_for_a_limit_and_a_decrease_for_no_operator() {
+    let mut yard = Yard::new("true-true-Default");
+    yard.report(ReportKind::Started, &[("L1", 0)]);
+    yard.operator();
+    let sent = yard.pass(3);
+    assert_eq!(sent.len(), 1, "two calls on one line");
+    assert!(sent[0].profile.is_some(), "the operator went first");
+    yard.answer(sent[0].command, accepted());
+    let sent = yard.pass(3);
+    assert!(matches!(&sent[..], [Sent { profile: None, .. }]), "the operator waits for ever");
+    let open = sent[0].command;
+    // The line is taken when less is to be drawn: after ten seconds the call is given up.
+    yard.cut(10);
+    let actions = yard.actions(15);
+    let abandons =
+        |action: &Action| matches!(action, Action::Abandon { command, .. } if *command == open);
+    assert!(actions.iter().any(abandons), "{actions:?}");
+    yard.answer(open, CommandReturned::TimedOut);
+    let sent = yard.pass(1);
+    let tenths = sent[0].profile.as_ref().unwrap().periods[0].tenths;
+    assert!((60..=100).contains(&tenths), "{tenths}");
+}
+
+#[test]
+fn a_station_that_forgets_counts_with_all_it_can_after_a_boot() {
+    let mut yard = Yard::new("a model that nothing is known of");
+    assert_eq!(yard.evse().exposure, amps(6));
+    yard.boot("a model that nothing is known of");
+    assert_eq!(yard.evse().exposure, amps(32));
+    assert_eq!(yard.pass(1).len(), 1, "its fallback is not said again");
+    let mut keeps = Yard::new("true-true-Default");
+    keeps.boot("true-true-Default");
+    assert_eq!(keeps.evse().exposure, amps(6));
+}
+
+#[test]
+fn what_a_station_draws_beyond_its_limit_is_seen_and_counted() {
+    let mut yard = Yard::new("true-true-Default");
+    yard.cut(6);
+    yard.report(ReportKind::Started, &[("L1", 0)]);
+    for _ in 0..4 {
+        yard.report(ReportKind::Updated, &[("L1", 20)]);
+        yard.pass(8);
+    }
+    let evse = yard.evse();
+    assert!(evse.disobedient && !evse.commandable, "{evse:?}");
+    assert!(evse.exposure >= amps(20), "{evse:?}");
+}
+
+#[test]
+fn the_legs_of_a_car_are_sure_after_a_minute_and_gone_with_it() {
+    let mut yard = Yard::charging();
+    for (seconds, legs) in [(30, Legs::UNKNOWN), (40, Legs::UNKNOWN), (1, Legs::TWO)] {
+        yard.report(ReportKind::Updated, &[("L1", 16), ("L2-N", 16), ("L3", 0)]);
+        assert_eq!(yard.evse().legs, legs);
+        yard.pass(seconds);
+    }
+    // What was kept while it was away says nothing about now.
+    let before = yard.evse().drawn;
+    let (now, later) = (yard.now, yard.now.plus(Millis::from_secs(300)));
+    yard.now = later;
+    let old = now.plus(Millis::from_secs(20));
+    let event = StationEvent::Readings {
+        evse: 1,
+        readings: vec![Reading {
+            at: old,
+            context: ReadingContext::Sample,
+            measurand: Measurand::CurrentImport,
+            phase: None,
+            location: None,
+            value: ReadingValue::Current(Current(30_000)),
+        }],
+    };
+    yard.say(event);
+    assert_eq!(yard.evse().drawn, before);
+    yard.report(ReportKind::Ended, &[]);
+    let evse = yard.evse();
+    assert_eq!((evse.transaction, evse.legs), (None, Legs::UNKNOWN));
+}
