@@ -106,6 +106,7 @@ impl Bench {
             command: CommandId(Uuid::from_u128(self.commands)),
             action: message.action.into(),
             payload: message.payload.into(),
+            profile: None,
         };
         let now = self.now;
         assert!(self.link.as_mut().is_some_and(|link| link.act(&action, now)));

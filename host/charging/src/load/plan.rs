@@ -3,10 +3,12 @@
 
 pub mod departure;
 pub mod greedy;
+pub mod lp;
+pub mod scarcity;
 
 use super::legs::Legs;
 use super::rows::Rows;
-use crate::units::{Current, Energy, Millis, Timestamp};
+use crate::units::{Current, Energy, Millis, Power, Timestamp};
 
 /// What a planner is asked. Slots are equally long, and the first begins at `from`.
 #[derive(Clone, Copy, Debug)]
@@ -25,6 +27,8 @@ pub struct Question<'a> {
     pub prices: &'a [i64],
     /// The cars that want to charge.
     pub cars: &'a [Car],
+    /// EVSEs without a car, where one may come.
+    pub free: &'a [u32],
 }
 
 /// A car that wants to charge.
@@ -38,6 +42,8 @@ pub struct Car {
     pub min: Current,
     /// The most that it can charge with.
     pub max: Current,
+    /// Whether it charges now.
+    pub is_on: bool,
     /// What it still wants.
     pub energy: Energy,
     /// The chance, in thousandths, that it is still there at the end of each slot; it ends where
@@ -48,16 +54,23 @@ pub struct Car {
 impl Car {
     /// How many slots, in thousandths, it must charge at its most to get all that it wants.
     pub fn need(&self, question: &Question<'_>) -> i64 {
-        let Some(wiring) = question.rows.evses().get(self.evse as usize) else { return 0 };
-        let legs = match self.legs.count() {
-            0 => u32::from(wiring.legs),
-            count => count,
-        };
-        let watts = i128::from(wiring.power(self.max, legs).0.max(1));
+        let watts = i128::from(self.power(question).0.max(1));
         // mWh per W are thousandths of hours.
         let thousandths = i128::from(self.energy.0) * 3_600_000;
         let slots = thousandths / (watts * i128::from(question.slot.0.max(1)));
         i64::try_from(slots).unwrap_or(i64::MAX)
+    }
+
+    /// What reaches it at its most.
+    pub fn power(&self, question: &Question<'_>) -> Power {
+        let Some(wiring) = question.rows.evses().get(self.evse as usize) else {
+            return Power::ZERO;
+        };
+        let legs = match self.legs.count() {
+            0 => u32::from(wiring.legs),
+            count => count,
+        };
+        wiring.power(self.max, legs)
     }
 
     /// In how many slots from the first on it is there with a chance of at least `thousandths`.

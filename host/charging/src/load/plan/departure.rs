@@ -17,9 +17,9 @@ pub struct Departures {
 }
 
 /// A normal distribution's middle of each of 20 equal parts, in thousandths of its deviation.
-const NORMAL: [i64; 20] = [
-    -1_960, -1_440, -1_150, -935, -755, -598, -454, -319, -189, -63, 63, 189, 319, 454, 598, 755,
-    935, 1_150, 1_440, 1_960,
+const NORMAL: [i64; 22] = [
+    -3_000, -1_960, -1_440, -1_150, -935, -755, -598, -454, -319, -189, -63, 63, 189, 319, 454,
+    598, 755, 935, 1_150, 1_440, 1_960, 3_000,
 ];
 
 impl Departures {

@@ -2,6 +2,7 @@
 //! with a margin, wherever there is room for all to choose. Some microseconds for each car. Must
 //! never make a car wait for a price where its row is scarce.
 
+use super::scarcity::{Coming, Need, may_wait, scarce_rows};
 use super::{Car, Plan, Planner, Question, Wish};
 use crate::units::Current;
 
@@ -15,11 +16,13 @@ pub struct Greedy {
     /// A row is scarce when what its cars need before they leave is more than so many thousandths
     /// of what it can give until then.
     pub scarce: u32,
+    /// Who may come to a free EVSE.
+    pub coming: Coming,
 }
 
 impl Default for Greedy {
     fn default() -> Self {
-        Self { there: 500, margin: 300, scarce: 1_000 }
+        Self { there: 500, margin: 300, scarce: 1_000, coming: Coming::default() }
     }
 }
 
@@ -34,12 +37,13 @@ struct Span {
 impl Planner for Greedy {
     fn plan(&mut self, question: &Question<'_>) -> Plan {
         let spans: Vec<_> = question.cars.iter().map(|car| self.span(question, car)).collect();
-        let scarce = self.scarce_rows(question, &spans);
+        let needs = question.cars.iter().zip(&spans);
+        let needs = needs.map(|(car, span)| Need::of(question, car, span.until)).collect();
+        let scarce = scarce_rows(question, self.coming, self.scarce, needs);
         let mut plan = Plan { from: question.from, slot: question.slot, wishes: Vec::new() };
         let mut order = Vec::new();
         for (car, span) in question.cars.iter().zip(&spans) {
-            let mut rows = question.rows.of_evse(car.evse, car.legs);
-            if !rows.any(|(row, a)| a > 0 && scarce[row as usize])
+            if may_wait(question, car, &scarce)
                 && let Some(caps) = cheapest(question, *span, &mut order)
             {
                 plan.wishes.push(Wish { evse: car.evse, caps, targets: Vec::new() });
@@ -54,30 +58,6 @@ impl Greedy {
         let there = car.slots_there(self.there) as i64;
         let until = (there * (1_000 - i64::from(self.margin.min(1_000))) / 1_000) as usize;
         Span { until, need: car.need(question) }
-    }
-
-    /// By row: whether it is too full to choose.
-    fn scarce_rows(&self, question: &Question<'_>, spans: &[Span]) -> Vec<bool> {
-        let mut by_end: Vec<usize> = (0..spans.len()).collect();
-        by_end.sort_by_key(|car| spans[*car].until);
-        let mut needed = vec![0_i64; question.rows.rows().len()];
-        let mut scarce = vec![false; needed.len()];
-        for (known, scarce) in question.scarce.iter().zip(&mut scarce) {
-            *scarce = *known;
-        }
-        for index in by_end {
-            let (car, span) = (&question.cars[index], spans[index]);
-            for (row, a) in question.rows.of_evse(car.evse, car.legs) {
-                let row = row as usize;
-                // mA times thousandths of slots.
-                let part = i128::from(car.max.0) * i128::from(a) * i128::from(span.need) / 1_000;
-                needed[row] = needed[row].saturating_add(i64::try_from(part).unwrap_or(i64::MAX));
-                let headroom = question.headroom.get(row).map_or(0, |headroom| headroom.0.max(0));
-                let can = i128::from(headroom) * span.until as i128 * i128::from(self.scarce);
-                scarce[row] |= a > 0 && i128::from(needed[row]) > can;
-            }
-        }
-        scarce
     }
 }
 

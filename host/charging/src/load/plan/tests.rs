@@ -1,4 +1,6 @@
-//! Departures that are learned, and the cheapest slots.
+//! Departures that are learned, the cheapest slots, and the linear program.
+
+mod lp;
 
 use super::departure::Departures;
 use super::greedy::Greedy;
@@ -8,9 +10,10 @@ use crate::load::rows::{EvseId, EvseWiring, Phasor, Row, RowKind, RowsBuilder, T
 
 const HOUR: i64 = 3_600_000;
 
-fn rows() -> Rows {
-    let wiring = EvseWiring {
-        id: EvseId { station: "CS".into(), evse: 1 },
+/// EVSEs of one leg on one line.
+fn rows(evses: u32) -> Rows {
+    let wiring = |n: u32| EvseWiring {
+        id: EvseId { station: "CS".into(), evse: n + 1 },
         min: Current(6_000),
         max: Current(16_000),
         fallback: Current::ZERO,
@@ -18,7 +21,7 @@ fn rows() -> Rows {
         millivolts: 230_000,
         efficiency: 1_000,
     };
-    let mut builder = RowsBuilder::new(vec![wiring]);
+    let mut builder = RowsBuilder::new((0..evses).map(wiring).collect());
     let row = Row {
         circuit: "site".into(),
         kind: RowKind::Line(Line::L1),
@@ -27,7 +30,8 @@ fn rows() -> Rows {
         base_max: Current::ZERO,
         millivolts: 230_000,
     };
-    builder.line(row, &[Term { evse: 0, leg: 0, phasor: Phasor { re: 1.0, im: 0.0 } }]);
+    let phasor = Phasor { re: 1.0, im: 0.0 };
+    builder.line(row, &(0..evses).map(|evse| Term { evse, leg: 0, phasor }).collect::<Vec<_>>());
     builder.build()
 }
 
@@ -38,13 +42,14 @@ fn car() -> Car {
         legs: Legs::ONE,
         min: Current(6_000),
         max: Current(16_000),
+        is_on: false,
         energy: Energy::from_wh(9_200),
         there: vec![1_000; 10],
     }
 }
 
 fn ask(prices: &[i64], headroom: i64) -> Plan {
-    let (rows, cars) = (rows(), [car()]);
+    let (rows, cars) = (rows(1), [car()]);
     Greedy { margin: 0, ..Greedy::default() }.plan(&Question {
         from: Timestamp(0),
         slot: Millis(HOUR),
@@ -53,6 +58,7 @@ fn ask(prices: &[i64], headroom: i64) -> Plan {
         scarce: &[],
         prices,
         cars: &cars,
+        free: &[],
     })
 }
 

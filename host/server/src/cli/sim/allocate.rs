@@ -20,31 +20,28 @@ pub(in crate::cli) struct Allocate {
     /// Read standard input and answer on standard output, line by line
     #[arg(long, required = true)]
     stdio: bool,
-    /// Let cars wait for cheap slots where no row is known to be scarce
-    #[arg(long)]
-    prices: bool,
 }
 
 impl Allocate {
     pub(super) fn run(&self) -> Outcome {
-        door(|stdin, stdout| run(stdin, stdout, self.prices))
+        door(run)
     }
 }
 
-fn run(stdin: impl BufRead, stdout: impl Write, prices: bool) -> io::Result<()> {
+fn run(stdin: impl BufRead, stdout: impl Write) -> io::Result<()> {
     let mut site = None;
     lines::answer(stdin, stdout, |line| {
-        let answer = line.and_then(|line| answer(&mut site, line, prices));
+        let answer = line.and_then(|line| answer(&mut site, line));
         answer.unwrap_or_else(|error| serde_json::json!({ "error": error }).to_string())
     })
 }
 
-fn answer(site: &mut Option<Site>, line: &str, prices: bool) -> Result<String, String> {
+fn answer(site: &mut Option<Site>, line: &str) -> Result<String, String> {
     let unreadable = |error: serde_json::Error| format!("the line cannot be read: {error}");
     match site {
         None => {
             let hello: Hello = serde_json::from_str(line).map_err(unreadable)?;
-            *site = Some(Site::new(&hello, prices)?);
+            *site = Some(Site::new(&hello)?);
             Ok("{\"ok\":1}".to_owned())
         }
         Some(site) => {

@@ -4,7 +4,7 @@
 use busbar_charging::load::fill::{Demand, EvseState, Filled, Filler, Policy, Reason, Settings};
 use busbar_charging::load::legs::{Legs, Line};
 use busbar_charging::load::plan::departure::Departures;
-use busbar_charging::load::plan::greedy::Greedy;
+use busbar_charging::load::plan::lp::Lp;
 use busbar_charging::load::plan::{Car, Planner, Question};
 use busbar_charging::load::rows::{
     CircuitLimit, EvseId, EvseWiring, Phasor, Row, RowKind, Rows, RowsBuilder, Term,
@@ -41,8 +41,7 @@ pub(super) struct Site {
     settings: Settings,
     filler: Filler,
     departures: Departures,
-    /// What makes plans, where cars are to wait for prices.
-    planner: Option<Box<dyn Planner>>,
+    planner: Lp,
     evses: Vec<Known>,
     states: Vec<EvseState>,
     /// By row, until when it counts as scarce.
@@ -67,7 +66,7 @@ struct Known {
 }
 
 impl Site {
-    pub(super) fn new(hello: &Hello, prices: bool) -> Result<Self, String> {
+    pub(super) fn new(hello: &Hello) -> Result<Self, String> {
         if hello.period_s == 0 {
             return Err("period_s is 0".into());
         }
@@ -95,7 +94,7 @@ impl Site {
             settings: Settings { policy: Policy::Laxity, ..Settings::default() },
             filler: Filler::default(),
             departures: Departures::assumed(DEPARTURES_OFF_BY),
-            planner: prices.then(|| Box::new(Greedy::default()) as Box<dyn Planner>),
+            planner: Lp::default(),
             evses: vec![Known::default(); rows.evses().len()],
             states: Vec::new(),
             scarce_until: vec![Timestamp(i64::MIN); rows.rows().len()],
@@ -143,9 +142,6 @@ impl Site {
 
     /// Asks the planner, and takes over what it wishes for this step.
     fn plan(&mut self, now: Timestamp, step: &Step, headroom: &[Current]) {
-        if self.planner.is_none() {
-            return;
-        }
         let prices: Vec<_> = step.price.iter().map(|price| (price * 1e6).round() as i64).collect();
         let wants = |state: &EvseState| state.demand == Demand::Wants;
         let there = self.states.iter().enumerate().filter(|(_, state)| wants(state));
@@ -155,13 +151,16 @@ impl Site {
                 legs: state.legs,
                 min: state.min,
                 max: self.evses[evse].max,
+                is_on: state.on,
                 energy: state.energy.unwrap_or_default(),
                 there: self.still_there(now, evse, prices.len()),
             })
             .collect();
         let scarce: Vec<_> = self.scarce_until.iter().map(|until| now < *until).collect();
-        let Some(planner) = &mut self.planner else { return };
-        let plan = planner.plan(&Question {
+        let free: Vec<_> = (0..self.evses.len() as u32)
+            .filter(|evse| self.evses[*evse as usize].session.is_none())
+            .collect();
+        let plan = self.planner.plan(&Question {
             from: now,
             slot: self.period,
             rows: &self.rows,
@@ -169,6 +168,7 @@ impl Site {
             scarce: &scarce,
             prices: &prices,
             cars: &cars,
+            free: &free,
         });
         for wish in &plan.wishes {
             if let Some(state) = self.states.get_mut(wish.evse as usize) {
@@ -185,8 +185,9 @@ impl Site {
             .collect()
     }
 
-    /// Keeps so much free in each row that one station which turns out not to obey does no harm:
-    /// where one charges below what it was ever seen to obey. Whether more is kept than before.
+    /// Keeps so much free in each row that one station which turns out not to obey does no harm,
+    /// and two where one was caught: those that charge below what they were ever seen to obey.
+    /// Whether more is kept than before.
     fn keep_for_surprises(
         &self,
         headroom: &mut [Current],
@@ -194,6 +195,7 @@ impl Site {
         step: &Step,
     ) -> bool {
         let mut more = false;
+        let any_caught = self.evses.iter().any(|known| known.floor > Current::ZERO);
         for (row, (headroom, kept)) in headroom.iter_mut().zip(kept).enumerate() {
             let limit = down(step.limits[self.constraints[row]]);
             let legs = |evse: u32| self.states[evse as usize].legs;
@@ -207,7 +209,8 @@ impl Site {
                 let surprise = if unproven { most.minus(limit).0.max(0) } else { 0 };
                 surprise * i64::from(coefficient) / 1_000
             });
-            let surprise = surprises.max().unwrap_or_default();
+            let (first, second) = two_largest(surprises);
+            let surprise = if any_caught { first + second } else { first };
             let keep = Current(surprise - limit.0.max(0) * HOLDS / 1_000);
             if keep > *kept {
                 *headroom = headroom.minus(keep.minus(*kept));
@@ -323,6 +326,15 @@ impl Known {
         }
         self.limit = limit;
     }
+}
+
+fn two_largest(values: impl Iterator<Item = i64>) -> (i64, i64) {
+    values.fold(
+        (0, 0),
+        |(first, second), value| {
+            if value > first { (value, first) } else { (first, second.max(value)) }
+        },
+    )
 }
 
 fn row(constraint: &Constraint) -> Row {

@@ -1,0 +1,152 @@
+//! Owns the plan that weighs time against money: a linear program over all cars and slots, in
+//! which energy counts by the chance that its car is still there to take it. Where a row is
+//! scarce nobody waits, and the plan says who is first; where none is, cars wait for cheap slots.
+//! Must never be the only plan: what it cannot solve is left to the greedy one.
+
+mod problem;
+
+use super::greedy::Greedy;
+use super::scarcity::{Need, may_wait, scarce_rows};
+use super::{Car, Plan, Planner, Question, Wish};
+use crate::units::{Current, Millis};
+use problem::{Column, Grid, solve};
+
+/// A car that is there with a chance of so many thousandths is taken to be, when needs are summed.
+const THERE: u32 = 500;
+
+/// Who waits does so for a reason: energy is worth so much less at the end of what is planned, so
+/// that of two slots of one price the earlier is taken.
+const LATER: f64 = 0.01;
+
+/// The linear program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lp {
+    /// A kWh that is not delivered costs so many times the spread of the prices more than the
+    /// dearest one.
+    pub value: u32,
+    /// To pause a car costs what its minimum delivers in such a time: what stopping and waking a
+    /// car takes.
+    pub pause: Millis,
+    /// More columns than that are avoided by longer slots, and beyond that not solved.
+    pub columns_max: usize,
+    /// It gives up after so long by the solver's own clock; zero never, so that the same question
+    /// has the same answer.
+    pub budget: Millis,
+    /// What stands when it is late or fails.
+    pub greedy: Greedy,
+}
+
+impl Default for Lp {
+    fn default() -> Self {
+        Self {
+            value: 5,
+            pause: Millis::from_secs(60),
+            columns_max: 4_000,
+            budget: Millis::ZERO,
+            greedy: Greedy::default(),
+        }
+    }
+}
+
+impl Planner for Lp {
+    fn plan(&mut self, question: &Question<'_>) -> Plan {
+        self.solved(question).unwrap_or_else(|| self.greedy.plan(question))
+    }
+}
+
+impl Lp {
+    fn solved(&self, question: &Question<'_>) -> Option<Plan> {
+        let grid = Grid::within(question.cars, self.columns_max)?;
+        let needs = question.cars.iter();
+        let needs = needs.map(|car| Need::of(question, car, car.slots_there(THERE))).collect();
+        let scarce = scarce_rows(question, self.greedy.coming, self.greedy.scarce, needs);
+        let is_priced = question.prices.iter().any(|price| *price != question.prices[0]);
+        let waits = |car| is_priced && may_wait(question, car, &scarce);
+        let waits: Vec<_> = question.cars.iter().map(waits).collect();
+        let columns = self.columns(question, &grid, &waits);
+        let shares = solve(question, &grid, &columns, self.budget)?;
+        let mut currents = vec![vec![0.0; grid.ends.len()]; question.cars.len()];
+        for (column, share) in columns.iter().zip(shares) {
+            currents[column.car][column.slot] += share * column.part.0 as f64;
+        }
+        let mut plan = Plan { from: question.from, slot: question.slot, wishes: Vec::new() };
+        for ((car, currents), waits) in question.cars.iter().zip(currents).zip(waits) {
+            let (caps, targets) = if waits {
+                (caps(question, &grid, car, &currents), Vec::new())
+            } else {
+                let target = |(_, current): (usize, &f64)| Some(Current(current.round() as i64));
+                (Vec::new(), grid.spread(currents.iter().enumerate().map(target)))
+            };
+            plan.wishes.push(Wish { evse: car.evse, caps, targets });
+        }
+        Some(plan)
+    }
+
+    /// A column for each car and slot; two in the first slot of a car that charges, whose minimum
+    /// is worth more than the rest.
+    fn columns(&self, question: &Question<'_>, grid: &Grid, waits: &[bool]) -> Vec<Column> {
+        let worth = Worth::new(question.prices, self.value);
+        let spared = self.pause.0 as f64 / question.slot.0.max(1) as f64;
+        let horizon = grid.ends.last().copied().unwrap_or(1).max(1) as f64;
+        let mut columns = Vec::new();
+        for (index, (car, waits)) in question.cars.iter().zip(waits).enumerate() {
+            for (slot, range) in grid.ranges().enumerate() {
+                let length = range.len() as f64;
+                let there = range.clone().map(|slot| car.there.get(slot).copied().unwrap_or(0));
+                let chance = f64::from(there.sum::<u32>()) / 1e3 / length;
+                if chance <= 0.0 {
+                    break;
+                }
+                let later = 1.0 - LATER * range.start as f64 / horizon;
+                let reason = if *waits { worth.of(question.prices, range) * later } else { 1.0 };
+                let weight = chance * reason;
+                let column = Column { car: index, slot, weight, part: car.max };
+                if slot > 0 || !car.is_on {
+                    columns.push(column);
+                    continue;
+                }
+                let min = car.min.min(car.max);
+                columns.push(Column { part: min, weight: weight * (1.0 + spared), ..column });
+                columns.push(Column { part: car.max.minus(min), ..column });
+            }
+        }
+        columns
+    }
+}
+
+/// What a kWh is worth by its price: 1 at the lowest.
+struct Worth {
+    value: f64,
+    lowest: f64,
+    highest: i64,
+}
+
+impl Worth {
+    fn new(prices: &[i64], spreads: u32) -> Self {
+        let highest = prices.iter().max().copied().unwrap_or(0);
+        let lowest = prices.iter().min().copied().unwrap_or(0);
+        let spread = highest.saturating_sub(lowest).max(1) as f64;
+        let value = highest as f64 + f64::from(spreads.max(1)) * spread;
+        Self { value, lowest: lowest as f64, highest }
+    }
+
+    /// In a range of slots. What is not known is taken for the highest.
+    fn of(&self, prices: &[i64], slots: std::ops::Range<usize>) -> f64 {
+        let length = slots.len().max(1) as f64;
+        let sum: f64 =
+            slots.map(|slot| prices.get(slot).copied().unwrap_or(self.highest) as f64).sum();
+        (self.value - sum / length) / (self.value - self.lowest)
+    }
+}
+
+/// Caps of zero in the slots in which a car is to get less than half of what it could take.
+fn caps(question: &Question<'_>, grid: &Grid, car: &Car, currents: &[f64]) -> Vec<Option<Current>> {
+    let max = car.max.0.max(1) as f64;
+    let mut left = car.need(question) as f64 / 1e3;
+    let lengths: Vec<_> = grid.ranges().map(|range| range.len() as f64).collect();
+    grid.spread(currents.iter().enumerate().map(|(slot, current)| {
+        let could = (left / lengths[slot]).clamp(0.0, 1.0);
+        left -= current / max * lengths[slot];
+        (current / max < could / 2.0).then_some(Current::ZERO)
+    }))
+}
