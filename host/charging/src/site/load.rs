@@ -92,12 +92,7 @@ impl Load {
         let stored = put.load.as_ref()?;
         let config = Config::read(stored.version, &stored.body.0).ok()?;
         let rows = config.compile().ok()?;
-        let wired = rows.evses().iter().map(|evse| Wired {
-            id: evse.id.clone(),
-            maximum: evse.max,
-            fallback: evse.fallback,
-        });
-        let event = Event::Wired { at: put.at, evses: wired.collect() };
+        let event = Event::Wired { at: put.at, evses: wired(&rows) };
         let mut load = Self {
             evses: vec![Live::new(put.at); rows.evses().len()],
             sources: sources(&config, before.as_ref()),
@@ -133,6 +128,16 @@ impl Load {
     fn not_after(&mut self, at: Timestamp) {
         self.due = Some(self.due.map_or(at, |due| due.min(at)));
     }
+}
+
+/// The EVSEs of rows, as the kernel must know them.
+fn wired(rows: &Rows) -> Vec<Wired> {
+    let wired = rows.evses().iter().map(|evse| Wired {
+        id: evse.id.clone(),
+        maximum: evse.max,
+        fallback: evse.fallback,
+    });
+    wired.collect()
 }
 
 /// The sources of limits that a tree names.

@@ -6,6 +6,7 @@ use crate::action::{Done, Problem};
 use crate::context::Outcome;
 use crate::fact::load::{LimitWindow, LoadLimited, LoadMetered};
 use crate::fact::site::LoadBody;
+use crate::ids::StationId;
 use crate::load::config::Config;
 use crate::load::external::{ExternalLimit, Window};
 use crate::network::{done, problem};
@@ -85,6 +86,17 @@ impl Site {
         let (at, actor) = (asking.now, asking.actor);
         let fact = LoadMetered { at, actor, meter, lines, with_evses };
         done(asking.call, Done::Accepted, fact)
+    }
+}
+
+impl Site {
+    /// Why a command must not be sent: it would change a limit behind the back of load control,
+    /// which counts on what it was told itself.
+    pub(crate) fn owns_limits(&self, station: &StationId, action: &str) -> Option<&'static str> {
+        let owned = !self.load()?.kernel.evses_of(station).is_empty();
+        let limits = ["SetChargingProfile", "ClearChargingProfile", "UpdateDynamicSchedule"];
+        let why = "load control owns the limits of this station: take it out of the site's tree";
+        (owned && limits.contains(&action)).then_some(why)
     }
 }
 

@@ -1,7 +1,7 @@
 //! Owns what load control learns of each fact. Must never take what a station kept while it was
 //! away for what is now.
 
-use super::{Live, Load, TRY_AGAIN};
+use super::{Live, Load, TRY_AGAIN, wired};
 use crate::fact::Fact;
 use crate::fact::command::{CommandEnded, CommandOutcome, CommandSent, Intent};
 use crate::fact::load::{LimitGrant, LimitPurpose, LoadFilled, LoadLimited, LoadMetered};
@@ -72,8 +72,10 @@ impl Load {
     fn learn_of_station(&mut self, id: &StationId, station: Option<&Station>, fact: &Fact) {
         let at = fact.at();
         let Some(station) = station else {
-            // It is not here any more.
-            return self.tell(at, id, StationChange::Disconnected);
+            if matches!(fact, Fact::StationReleased(_)) {
+                self.forget(at, id);
+            }
+            return;
         };
         match fact {
             Fact::StationConnected(_) if is_there(station) => {
@@ -121,6 +123,19 @@ impl Load {
         }
         self.kernel.apply(&Event::Station { at, station: station.clone(), what });
         self.at_once(at);
+    }
+
+    /// A station has left. Another site may tell it other limits: what it was told here is not
+    /// believed any more, and it counts with all that it can draw until it is back and told again.
+    fn forget(&mut self, at: Timestamp, station: &StationId) {
+        self.tell(at, station, StationChange::Disconnected);
+        let evses = wired(&self.rows);
+        for evse in self.kernel.evses_of(station) {
+            self.evses[*evse as usize] = Live::new(at);
+        }
+        let others = evses.iter().filter(|evse| evse.id.station != *station).cloned();
+        self.kernel.apply(&Event::Wired { at, evses: others.collect() });
+        self.kernel.apply(&Event::Wired { at, evses });
     }
 
     fn hear(&mut self, at: Timestamp, station: &StationId, reported: Timestamp) {

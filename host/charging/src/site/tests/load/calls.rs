@@ -1,12 +1,13 @@
 //! Rules of one station's line, and of what it is measured to do.
 
 use super::amps;
-use super::host::{Host, accepted};
+use super::host::{Host, accepted, yard as yard_subject};
 use super::one_row;
 use super::world::Break;
 use crate::action::Action;
 use crate::fact::command::{Intent, Priority};
 use crate::fact::metering::{Measurand, Reading, ReadingContext, ReadingValue, Report, ReportKind};
+use crate::fact::site::{Kept, StationAdopted, StationReleased};
 use crate::fact::station::Dialect;
 use crate::ids::CommandId;
 use crate::input::{CommandReturned, Input, Request, StationEvent, TransactionRef};
@@ -16,6 +17,7 @@ use crate::load::kernel::tests::START;
 use crate::load::legs::Legs;
 use crate::load::rows::CircuitLimit;
 use crate::site::EvseView;
+use crate::subject::Subject;
 use crate::units::{Current, Millis, Timestamp};
 
 /// A site with one station whose fallback stands.
@@ -93,16 +95,23 @@ impl Yard {
     }
 
     fn operator(&mut self) {
+        self.ask("GetDiagnostics");
+    }
+
+    /// An operator asks for a command; gives whether it is wanted now.
+    fn ask(&mut self, action: &str) -> bool {
         let request = Request::Command {
             station: "CS-0".into(),
             intent: Intent::Other,
-            action: "GetDiagnostics".into(),
+            action: action.into(),
             payload: "{}".into(),
             priority: Priority::Operator,
             until: self.now.plus(Millis::from_secs(600)),
             key: None,
         };
+        let before = self.host.facts;
         self.host.ask(self.now, request);
+        self.host.facts > before
     }
 
     fn cut(&mut self, limit: i64) {
@@ -174,6 +183,15 @@ fn an_operator_waits_for_a_limit_and_a_decrease_for_no_operator() {
 }
 
 #[test]
+fn nobody_else_sets_a_limit() {
+    let mut yard = Yard::new("true-true-Default");
+    for action in ["SetChargingProfile", "ClearChargingProfile", "UpdateDynamicSchedule"] {
+        assert!(!yard.ask(action), "{action}");
+    }
+    assert!(yard.ask("GetCompositeSchedule"));
+}
+
+#[test]
 fn a_station_that_forgets_counts_with_all_it_can_after_a_boot() {
     let mut yard = Yard::new("a model that nothing is known of");
     assert_eq!(yard.evse().exposure, amps(6));
@@ -183,6 +201,29 @@ fn a_station_that_forgets_counts_with_all_it_can_after_a_boot() {
     let mut keeps = Yard::new("true-true-Default");
     keeps.boot("true-true-Default");
     assert_eq!(keeps.evse().exposure, amps(6));
+}
+
+/// Where it goes it may be told anything.
+#[test]
+fn a_station_that_left_is_not_believed_when_it_comes_back() {
+    let mut yard = Yard::new("true-true-Default");
+    assert_eq!(yard.evse().exposure, amps(6));
+    let own = Subject::Station("CS-0".into());
+    let released = StationReleased {
+        at: yard.now,
+        station: "CS-0".into(),
+        from: yard_subject(),
+        to: own.clone(),
+        number: 2,
+        state: Kept::default(),
+    };
+    let back = StationReleased { from: own, to: yard_subject(), number: 3, ..released.clone() };
+    let adopted = StationAdopted { at: yard.now, released: Box::new(back) };
+    for fact in [released.into(), adopted.into()] {
+        yard.host.site.apply(&fact);
+        let evse = yard.evse();
+        assert_eq!((evse.exposure, evse.commandable), (amps(32), false));
+    }
 }
 
 #[test]
