@@ -137,7 +137,7 @@ impl Report {
         out.push('\n');
         for (rate, us) in &self.echo {
             out.push_str(&format!(
-                "A bare WebSocket echo on this machine: {us:.1} µs a message at {rate:.0} a second\n"
+                "A bare WebSocket echo here: {us:.1} µs a message at {rate:.0} a second\n"
             ));
         }
         if let Some(kib) = self.kib_per_connection() {
