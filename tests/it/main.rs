@@ -22,6 +22,7 @@ mod scenarios;
 mod scores;
 mod siege;
 mod simulation;
+mod site_load;
 mod store;
 mod support;
 mod tidy;
