@@ -8,6 +8,7 @@ pub mod cdrs;
 pub mod commands;
 pub mod events;
 pub mod frames;
+pub mod load;
 pub mod plugins;
 pub mod sessions;
 pub mod sites;
@@ -69,6 +70,9 @@ fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(sites::get, sites::put))
         .routes(routes!(sites::stations))
         .routes(routes!(sites::place, sites::put_place))
+        .routes(routes!(load::get))
+        .routes(routes!(load::limit))
+        .routes(routes!(load::reading))
         .routes(routes!(frames::list))
         .routes(routes!(commands::send))
         .routes(routes!(transactions::list))

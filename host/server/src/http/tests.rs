@@ -5,6 +5,7 @@ mod charging;
 mod commands;
 mod configuration;
 mod events;
+mod load;
 mod nonsense;
 mod pages;
 pub(super) mod rig;

@@ -265,7 +265,7 @@ pub async fn put_place(
     Ok(version_of(&done))
 }
 
-async fn find(app: &App, site: &SiteId) -> Result<Option<row::Site>, Problem> {
+pub(super) async fn find(app: &App, site: &SiteId) -> Result<Option<row::Site>, Problem> {
     let key = Key::site(site);
     Ok(app.node.read(move |reader| body::<row::Site>(reader, &key)).await?)
 }
@@ -308,7 +308,7 @@ fn load(value: Value) -> Result<LoadBody, Problem> {
     Ok(LoadBody { version, body: Blob(body) })
 }
 
-fn missing() -> Problem {
+pub(super) fn missing() -> Problem {
     Kind::NotFound.because("there is no such site")
 }
 

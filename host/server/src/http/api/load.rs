@@ -1,0 +1,196 @@
+//! `sites/{site}/load`: what each EVSE may draw and why, and what outsiders say: limits of a grid
+//! operator or an energy manager, readings of a site's meters. Must never decide who gets what.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use busbar_charging::input::Request;
+use busbar_charging::load::amount::{PerLine, Watts};
+use busbar_charging::load::config::Config;
+use busbar_charging::load::external::Window;
+use busbar_charging::load::rows::CircuitLimit;
+use busbar_charging::row;
+use busbar_charging::subject::{Key, Subject};
+use busbar_charging::units::Timestamp;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::sites::{find, missing};
+use super::{PATIENCE, body};
+use crate::clock;
+use crate::http::App;
+use crate::http::body::{Json, Path};
+use crate::http::guard::Caller;
+use crate::http::names;
+use crate::http::problem::{Kind, Problem, ProblemDetails};
+use crate::http::units::{A, Time};
+
+/// How a site's load is controlled now.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Load {
+    site_id: String,
+    /// `policy`, `model` and `tree`, as the site has them.
+    #[schema(value_type = Object)]
+    configuration: Config,
+    /// In the order of the tree.
+    evses: Vec<EvseLoad>,
+}
+
+/// What an EVSE may draw, and why it is no more.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct EvseLoad {
+    /// `STATION/1`.
+    #[schema(example = "CS-0007/1")]
+    evse: String,
+    /// The limit on each phase that its station was told last; 0 while it waits, `null` where it
+    /// was told none yet.
+    limit_a: Option<A>,
+    /// For people; none where nothing was decided yet.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "6.0 A: feeder B, L2 at 62.4 of 63 A")]
+    reason: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    decided_at: Option<Time>,
+}
+
+/// What a source outside says about a circuit.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LimitPut {
+    /// As the tree names it.
+    circuit: String,
+    /// All that it announces, in the place of what it announced before. Without any, the source
+    /// only says that it is still there.
+    limits: Option<Vec<Announced>>,
+}
+
+/// A limit that holds for a while.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Announced {
+    /// At once where nothing is said.
+    from: Option<Time>,
+    /// Without an end where nothing is said.
+    until: Option<Time>,
+    /// On each line: `"63 A"`, or a list of three.
+    #[schema(value_type = Option<Object>, example = "63 A")]
+    current: Option<PerLine>,
+    /// Of all lines together: `"40 kW"`.
+    #[schema(value_type = Option<String>, example = "40 kW")]
+    power: Option<Watts>,
+}
+
+/// What a meter shows.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ReadingPut {
+    /// On each line: `"12.5 A"`, or a list of three; negative where it is exported.
+    #[schema(value_type = Object, example = "12.5 A")]
+    current: PerLine,
+    /// True where the EVSEs of its circuit are in it.
+    #[serde(default)]
+    with_evses: bool,
+}
+
+/// What each EVSE may draw, and why.
+#[utoipa::path(
+    get, path = "/api/v1/sites/{site}/load", tag = "sites",
+    params(("site" = String, Path)),
+    responses((status = 200, body = Load), (status = 404, body = ProblemDetails)),
+)]
+pub async fn get(
+    State(app): State<Arc<App>>,
+    Path(id): Path<String>,
+) -> Result<axum::Json<Load>, Problem> {
+    let site = names::site(&id)?;
+    let stored = find(&app, &site).await?.ok_or_else(missing)?.put.load;
+    let configuration = stored.and_then(|load| Config::read(load.version, &load.body.0).ok());
+    let configuration = configuration
+        .ok_or_else(|| Kind::NotFound.because("the load of this site is not controlled"))?;
+    let names: Vec<_> =
+        configuration.tree.evses.iter().map(|point| point.evse.to_string()).collect();
+    let evses = app.node.read(move |reader| {
+        let shown = |evse: String| {
+            let said = body::<row::EvseLoad>(reader, &Key::evse_load(&evse))?;
+            Ok(EvseLoad::of(evse, said))
+        };
+        names.into_iter().map(shown).collect()
+    });
+    Ok(axum::Json(Load { site_id: site.to_string(), configuration, evses: evses.await? }))
+}
+
+/// Says what a circuit may carry, or that the source is still there.
+#[utoipa::path(
+    put, path = "/api/v1/sites/{site}/load/limits/{source}", tag = "sites",
+    params(("site" = String, Path), ("source" = String, Path, description = "As the tree names it")),
+    request_body = LimitPut,
+    responses(
+        (status = 204), (status = 404, body = ProblemDetails),
+        (status = 422, body = ProblemDetails),
+    ),
+)]
+pub async fn limit(
+    State(app): State<Arc<App>>,
+    Path((id, source)): Path<(String, String)>,
+    axum::Extension(Caller(actor)): axum::Extension<Caller>,
+    Json(put): Json<LimitPut>,
+) -> Result<StatusCode, Problem> {
+    let site = names::site(&id)?;
+    find(&app, &site).await?.ok_or_else(missing)?;
+    let now = clock::now();
+    let windows = put.limits.map(|limits| limits.iter().map(|one| one.window(now)).collect());
+    let (circuit, source) = (put.circuit.into(), source.into());
+    let request = Request::LimitLoad { circuit, source, windows };
+    app.node.ask(Subject::Site(site), actor, request, PATIENCE).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Says what a meter of the site shows.
+#[utoipa::path(
+    put, path = "/api/v1/sites/{site}/load/meters/{meter}", tag = "sites",
+    params(("site" = String, Path), ("meter" = String, Path, description = "As the tree names it")),
+    request_body = ReadingPut,
+    responses(
+        (status = 204), (status = 404, body = ProblemDetails),
+        (status = 422, body = ProblemDetails),
+    ),
+)]
+pub async fn reading(
+    State(app): State<Arc<App>>,
+    Path((id, meter)): Path<(String, String)>,
+    axum::Extension(Caller(actor)): axum::Extension<Caller>,
+    Json(put): Json<ReadingPut>,
+) -> Result<StatusCode, Problem> {
+    let site = names::site(&id)?;
+    find(&app, &site).await?.ok_or_else(missing)?;
+    let PerLine(lines) = put.current;
+    let request = Request::MeterLoad { meter: meter.into(), lines, with_evses: put.with_evses };
+    app.node.ask(Subject::Site(site), actor, request, PATIENCE).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+impl Announced {
+    fn window(&self, now: Timestamp) -> Window {
+        let limit = CircuitLimit {
+            lines: self.current.map(|PerLine(lines)| lines),
+            power: self.power.map(|Watts(power)| power),
+        };
+        Window {
+            from: self.from.map_or(now, |Time(at)| at),
+            until: self.until.map_or(Timestamp::NEVER, |Time(at)| at),
+            limit,
+        }
+    }
+}
+
+impl EvseLoad {
+    fn of(evse: String, said: Option<row::EvseLoad>) -> Self {
+        Self {
+            evse,
+            limit_a: said.as_ref().and_then(|said| said.limit).map(A),
+            decided_at: said.as_ref().map(|said| Time(said.at)),
+            reason: said.map(|said| said.reason.into()),
+        }
+    }
+}
