@@ -1,6 +1,7 @@
 //! Load control end to end: a station of each version on one circuit of a real host, over real
-//! sockets. Whatever happens, what the stations were told adds up to no more than the circuit
-//! carries, and all of them charge; also after kill -9. Must never know how the host shares.
+//! sockets. What the stations were told adds up to no more than the circuit carries at any time,
+//! all of them charge, a lower limit from outside is kept to, and kill -9 changes nothing. Must
+//! never know how the host shares.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -44,12 +45,20 @@ fn stations_of_three_versions_share_a_circuit_and_never_exceed_it() {
     });
     told.wait("all charge", |limits| limits.len() == 3 && limits.values().all(|l| *l >= LEAST));
     let before = told.renewed.load(Ordering::Relaxed);
+    for evse in api.get("/api/v1/sites/north/load")["evses"].as_array().unwrap() {
+        assert!(evse["limit_a"].as_f64().unwrap() * 10.0 >= LEAST as f64, "{evse}");
+        assert!(evse["reason"].as_str().unwrap().contains("grid"), "{evse}");
+    }
+    // The grid operator leaves room for one car.
+    let less = json!({ "circuit": "grid", "limits": [{ "current": "11 A" }] });
+    api.put("/api/v1/sites/north/load/limits/dso", &less);
+    let is_less = |limits: &BTreeMap<_, i64>| limits.values().sum::<i64>() <= 110;
+    told.wait("the lower limit", is_less);
     process.kill_in(Duration::ZERO).join().unwrap();
     let process = Process::start(&config);
     process.api(http, &folder.path().join("data/admin.token"));
-    told.wait("all charge after kill -9", |limits| {
-        limits.values().all(|l| *l >= LEAST) && told.reconnected.load(Ordering::Relaxed) >= 3
-    });
+    told.wait("all are back after kill -9", |_| told.reconnected.load(Ordering::Relaxed) >= 3);
+    told.wait("the lower limit", is_less);
     told.over.store(true, Ordering::Relaxed);
     stations.into_iter().for_each(|station| station.join().unwrap());
     assert!(before >= 3, "each was told a limit, not {before} times");
@@ -62,7 +71,7 @@ fn make_site(api: &Api) {
             "fallback": "0 A" })
     };
     let tree = json!({
-        "circuit": [{ "name": "grid", "current": "20 A" }],
+        "circuit": [{ "name": "grid", "current": "20 A", "external": [{ "source": "dso" }] }],
         "evse": PROTOCOLS.map(evse),
     });
     let load = json!({ "policy": "fair", "model": [{ "known_as": "standard" }], "tree": tree });

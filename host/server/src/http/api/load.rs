@@ -123,7 +123,10 @@ pub async fn get(
 /// Says what a circuit may carry, or that the source is still there.
 #[utoipa::path(
     put, path = "/api/v1/sites/{site}/load/limits/{source}", tag = "sites",
-    params(("site" = String, Path), ("source" = String, Path, description = "As the tree names it")),
+    params(
+        ("site" = String, Path),
+        ("source" = String, Path, description = "As the tree names it"),
+    ),
     request_body = LimitPut,
     responses(
         (status = 204), (status = 404, body = ProblemDetails),
@@ -149,7 +152,10 @@ pub async fn limit(
 /// Says what a meter of the site shows.
 #[utoipa::path(
     put, path = "/api/v1/sites/{site}/load/meters/{meter}", tag = "sites",
-    params(("site" = String, Path), ("meter" = String, Path, description = "As the tree names it")),
+    params(
+        ("site" = String, Path),
+        ("meter" = String, Path, description = "As the tree names it"),
+    ),
     request_body = ReadingPut,
     responses(
         (status = 204), (status = 404, body = ProblemDetails),
