@@ -13,18 +13,18 @@ mod station;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use busbar_sim::rng::Rng;
 use serde_json::json;
 use tempfile::TempDir;
 
 use crate::support::host::{configuration, prepare};
 use crate::support::process::free;
-use crate::support::{Api, Process};
+use crate::support::{Api, Process, small_disk};
 use damage::Damage;
 use station::{Told, Version};
 
@@ -53,24 +53,8 @@ fn on_a_small_disk() {
 #[test]
 fn a_host_whose_disk_is_full_loses_and_doubles_nothing() {
     let home: TempDir = tempfile::tempdir().unwrap();
-    let script = "mount -t tmpfs -o size=160m tmpfs \"$0\" || exit 77; exec \"$@\"";
-    let mut command = Command::new("unshare");
-    command.args(["--map-root-user", "--mount", "sh", "-c", script]).arg(home.path());
-    command.arg(std::env::current_exe().unwrap());
-    command.args(["--exact", "siege::on_a_small_disk", "--nocapture"]);
-    let output = match command.env(SMALL_DISK, home.path()).output() {
-        Ok(output) if output.status.code() != Some(77) => output,
-        _ => {
-            let skip = std::env::var_os("BUSBAR_SKIP_FOREIGN").is_some();
-            assert!(skip, "no small disk: apt-get install util-linux (or BUSBAR_SKIP_FOREIGN=1)");
-            println!("SKIPPED: no small disk can be mounted here");
-            return;
-        }
-    };
-    let said = String::from_utf8_lossy(&output.stdout);
-    let complained = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{said}\n{complained}");
-    assert!(said.contains("it held on the small disk"), "{said}\n{complained}");
+    let (test, word) = ("siege::on_a_small_disk", "it held on the small disk");
+    small_disk::run(home.path(), "160m", test, SMALL_DISK, word);
 }
 
 fn number(name: &str) -> Option<u64> {
@@ -121,11 +105,11 @@ impl Siege {
 
     /// Kills the host so often, then lets the stations finish and looks.
     fn run(mut self, kills: u64, damages: &[Damage]) {
-        let mut chance = Chance(number("BUSBAR_SEED").unwrap_or(1));
+        let mut rng = Rng::new(number("BUSBAR_SEED").unwrap_or(1));
         let (mut refusals, mut old_rows) = (0, None);
         for round in 0..kills {
             let damage = damages[(round % damages.len() as u64) as usize];
-            let alive = Duration::from_millis(50 + chance.below(900));
+            let alive = Duration::from_millis(50 + rng.below(900));
             if damage == Damage::FullDisk {
                 damage::fill_disk(&self.folder, alive);
             }
@@ -171,17 +155,4 @@ fn command(api: &Api, over: &AtomicBool) -> u64 {
         std::thread::park_timeout(Duration::from_millis(15));
     }
     number
-}
-
-/// Random numbers from a seed: splitmix64.
-struct Chance(u64);
-
-impl Chance {
-    fn below(&mut self, bound: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        (mixed ^ (mixed >> 31)) % bound
-    }
 }

@@ -11,9 +11,9 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::support::host::{PASSWORD, configuration, prepare};
+use crate::support::host::{configuration, prepare};
 use crate::support::process::free;
-use crate::support::station::{Station, ago, basic};
+use crate::support::station::{Station, ago};
 use crate::support::{Api, Process};
 
 /// What the circuit carries, in tenths of an ampere on each line.
@@ -163,10 +163,7 @@ impl Car<'_> {
 
     fn try_say(&mut self, action: &str, payload: &Value) -> Option<()> {
         if self.line.is_none() {
-            let credentials = basic(self.name, PASSWORD);
-            let headers = [("authorization", credentials.as_str())];
-            let path = format!("/ocpp/{}", self.name);
-            self.line = Some(Station::try_connect(self.host, &path, self.name, &headers).ok()?);
+            self.line = Some(Station::try_log_in(self.host, self.name, self.name).ok()?);
             self.told.reconnected.fetch_add(u32::from(self.calls > 0), Ordering::Relaxed);
         }
         let line = self.line.as_mut()?;

@@ -6,6 +6,7 @@ pub(crate) mod guest;
 pub(crate) mod host;
 pub(crate) mod numbered;
 pub(crate) mod process;
+pub(crate) mod small_disk;
 pub(crate) mod station;
 
 pub(crate) use api::{Answer, Api};

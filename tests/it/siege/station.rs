@@ -7,9 +7,9 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use busbar_sim::rng::Rng;
 use serde_json::{Value, json};
 
-use super::Chance;
 use crate::support::station::Station;
 
 /// A station's version.
@@ -85,11 +85,11 @@ pub(super) fn charge(
         calls: 0,
         meter: 0,
     };
-    let mut chance = Chance(seed << 32);
+    let mut rng = Rng::new(seed << 32);
     teller.boot();
     while !over.load(Ordering::Relaxed) {
         let number = teller.told.charges.len();
-        teller.one_charge(number, &mut chance);
+        teller.one_charge(number, &mut rng);
     }
     teller.told
 }
@@ -115,13 +115,13 @@ impl Teller {
         assert_eq!(booted["status"], "Accepted", "{booted}");
     }
 
-    fn one_charge(&mut self, number: usize, chance: &mut Chance) {
-        let readings = 3 + chance.below(22);
+    fn one_charge(&mut self, number: usize, rng: &mut Rng) {
+        let readings = 3 + rng.below(22);
         let begin = self.meter;
         let (seq, id) = (&mut 0, &mut format!("{}-{number}", self.told.station));
         self.report("Started", id, seq);
         for _ in 0..readings {
-            self.meter += 1 + chance.below(600) as i64;
+            self.meter += 1 + rng.below(600) as i64;
             self.report("Updated", id, seq);
         }
         self.report("Ended", id, seq);
@@ -206,12 +206,8 @@ impl Teller {
 
     fn try_say(&mut self, action: &str, payload: &Value) -> Option<Value> {
         if self.line.is_none() {
-            let credentials =
-                crate::support::station::basic(&self.told.station, crate::support::host::PASSWORD);
-            let path = format!("/ocpp/{}", self.told.station);
-            let headers = [("authorization", credentials.as_str())];
-            let protocol = self.told.version.protocol();
-            self.line = Some(Station::try_connect(self.host, &path, protocol, &headers).ok()?);
+            let (name, protocol) = (&self.told.station, self.told.version.protocol());
+            self.line = Some(Station::try_log_in(self.host, name, protocol).ok()?);
         }
         let line = self.line.as_mut()?;
         self.calls += 1;

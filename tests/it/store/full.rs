@@ -3,7 +3,6 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::Command;
 
 use busbar_charging::fact::station::StationRemoved;
 use busbar_charging::fact::{Actor, Fact};
@@ -14,6 +13,7 @@ use busbar_store::{Options, SledStore};
 
 use super::node::Node;
 use super::noise;
+use crate::support::small_disk;
 
 /// Set in the child: a folder on a small disk.
 const FOLDER: &str = "BUSBAR_TEST_SMALL_DISK";
@@ -172,23 +172,6 @@ fn rows_outgrow(home: &Path) {
 #[test]
 fn a_full_disk_takes_nothing_that_was_acknowledged() {
     let home = tempfile::tempdir().unwrap();
-    let me = std::env::current_exe().unwrap();
-    let script = "mount -t tmpfs -o size=72m tmpfs \"$0\" || exit 77; exec \"$@\"";
-    let mut command = Command::new("unshare");
-    command.args(["--map-root-user", "--mount", "sh", "-c", script]).arg(home.path()).arg(me);
-    command.args(["--exact", "store::full::on_a_small_disk", "--nocapture"]);
-    let output = command.env(FOLDER, home.path()).output();
-    let output = match output {
-        Ok(output) if output.status.code() != Some(77) => output,
-        _ => {
-            let skip = std::env::var_os("BUSBAR_SKIP_FOREIGN").is_some();
-            assert!(skip, "no small disk: apt-get install util-linux (or BUSBAR_SKIP_FOREIGN=1)");
-            println!("SKIPPED: no small disk can be mounted here");
-            return;
-        }
-    };
-    let said = String::from_utf8_lossy(&output.stdout);
-    let complained = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{said}\n{complained}");
-    assert!(said.contains("it all held on the small disk"), "{said}\n{complained}");
+    let (test, word) = ("store::full::on_a_small_disk", "it all held on the small disk");
+    small_disk::run(home.path(), "72m", test, FOLDER, word);
 }

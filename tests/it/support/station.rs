@@ -29,9 +29,18 @@ const PATIENCE: Duration = Duration::from_secs(20);
 impl Station {
     /// Connects with the right password.
     pub(crate) fn connect(host: SocketAddr, identity: &str, protocol: &str) -> Self {
+        Self::try_log_in(host, identity, protocol).unwrap()
+    }
+
+    /// As `connect`, to a host that may be gone.
+    pub(crate) fn try_log_in(
+        host: SocketAddr,
+        identity: &str,
+        protocol: &str,
+    ) -> Result<Self, String> {
         let credentials = basic(identity, PASSWORD);
         let headers = [("authorization", credentials.as_str())];
-        Self::try_connect(host, &format!("/ocpp/{identity}"), protocol, &headers).unwrap()
+        Self::try_connect(host, &format!("/ocpp/{identity}"), protocol, &headers)
     }
 
     /// Connects from 127.0.0.`source` with a password; the error is the status of the refusal.

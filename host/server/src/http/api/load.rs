@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use axum::http::StatusCode;
+use busbar_charging::fact::Actor;
 use busbar_charging::input::Request;
 use busbar_charging::load::amount::{PerLine, Watts};
 use busbar_charging::load::config::Config;
@@ -139,14 +140,10 @@ pub async fn limit(
     axum::Extension(Caller(actor)): axum::Extension<Caller>,
     Json(put): Json<LimitPut>,
 ) -> Result<StatusCode, Problem> {
-    let site = names::site(&id)?;
-    find(&app, &site).await?.ok_or_else(missing)?;
     let now = clock::now();
     let windows = put.limits.map(|limits| limits.iter().map(|one| one.window(now)).collect());
     let (circuit, source) = (put.circuit.into(), source.into());
-    let request = Request::LimitLoad { circuit, source, windows };
-    app.node.ask(Subject::Site(site), actor, request, PATIENCE).await?;
-    Ok(StatusCode::NO_CONTENT)
+    tell(&app, &id, actor, Request::LimitLoad { circuit, source, windows }).await
 }
 
 /// Says what a meter of the site shows.
@@ -168,10 +165,15 @@ pub async fn reading(
     axum::Extension(Caller(actor)): axum::Extension<Caller>,
     Json(put): Json<ReadingPut>,
 ) -> Result<StatusCode, Problem> {
-    let site = names::site(&id)?;
-    find(&app, &site).await?.ok_or_else(missing)?;
     let PerLine(lines) = put.current;
     let request = Request::MeterLoad { meter: meter.into(), lines, with_evses: put.with_evses };
+    tell(&app, &id, actor, request).await
+}
+
+/// Asks a site that is there for something that has no answer but yes.
+async fn tell(app: &App, id: &str, actor: Actor, request: Request) -> Result<StatusCode, Problem> {
+    let site = names::site(id)?;
+    find(app, &site).await?.ok_or_else(missing)?;
     app.node.ask(Subject::Site(site), actor, request, PATIENCE).await?;
     Ok(StatusCode::NO_CONTENT)
 }
