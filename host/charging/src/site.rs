@@ -247,7 +247,7 @@ impl Site {
         if self.load_due().is_some_and(|due| due <= now) || due.iter().any(wants_line) {
             self.control_load(context, now, &mut outcome);
         }
-        let taken = told_a_limit(&outcome);
+        let taken = lines_taken(&outcome);
         for id in due {
             let Some(station) = self.station(&id) else { continue };
             if station.commands_due().is_some_and(|due| due <= now) && !taken.contains(&id) {
@@ -370,7 +370,7 @@ impl Site {
 }
 
 /// The stations whose line was just taken.
-fn told_a_limit(outcome: &Outcome) -> BTreeSet<StationId> {
+fn lines_taken(outcome: &Outcome) -> BTreeSet<StationId> {
     let sent = outcome.facts.iter().filter_map(|fact| match fact {
         Fact::CommandSent(sent) => Some(sent.station.clone()),
         _ => None,
