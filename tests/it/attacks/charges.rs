@@ -215,7 +215,9 @@ fn attack_37_answers_that_nobody_asked_for() {
     let mut station = Station::connect(host.ocpp, "S1", "ocpp1.6");
     station.boot();
     let transaction = station.start_by("04D4E5F6", 1000, 60);
-    let before = session(&host.api, "S1");
+    let before = until("its first running cost", || {
+        Some(session(&host.api, "S1")).filter(|session| !session["cost"].is_null())
+    });
     let ask = |api: &Api| {
         let api = api.clone();
         std::thread::spawn(move || {
