@@ -11,6 +11,7 @@ use crate::fact::station::{ConnectorStatus, StationBooted, StationStatus};
 use crate::ids::StationId;
 use crate::load::external::Window;
 use crate::load::kernel::event::{Event, EvseChange, Granted, Purpose, Returned, StationChange};
+use crate::load::kernel::heard::heard;
 use crate::load::kernel::ledger::{GrantId, Lease};
 use crate::load::legs::Legs;
 use crate::load::rows::{CircuitLimit, EvseId, RowKind};
@@ -77,6 +78,9 @@ impl Load {
             }
             return;
         };
+        if let Some(heard) = heard(fact) {
+            self.hear(at, id, heard.reported);
+        }
         match fact {
             Fact::StationConnected(_) if is_there(station) => {
                 self.tell(at, id, StationChange::Connected);
@@ -93,18 +97,12 @@ impl Load {
             Fact::StationStatus(status) => self.status(station, status),
             Fact::TransactionReported(reported) => {
                 let report = &reported.report;
-                if !report.offline {
-                    self.hear(at, id, report.at);
-                }
                 self.sync(at, station);
                 let transaction = station.transactions.get(&reported.transaction);
                 let evse = report.evse.or(transaction.and_then(|known| known.glance.evse));
                 self.measured(at, id, evse, &report.readings, report.offline);
             }
             Fact::TransactionMetered(metered) => {
-                if let Some(newest) = metered.readings.iter().map(|reading| reading.at).max() {
-                    self.hear(at, id, newest);
-                }
                 let transaction = station.transactions.get(&metered.transaction);
                 let evse = transaction.and_then(|known| known.glance.evse);
                 self.measured(at, id, evse, &metered.readings, false);
@@ -176,9 +174,6 @@ impl Load {
 
     fn status(&mut self, station: &Station, status: &StationStatus) {
         let id = &station.id;
-        if status.timed {
-            self.hear(status.at, id, status.reported);
-        }
         let mut connectors = station.connectors.values();
         let faulted = connectors.any(|known| known.status == ConnectorStatus::Faulted);
         let known = self.kernel.station(id);
