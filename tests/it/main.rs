@@ -22,6 +22,7 @@ mod scenarios;
 mod scores;
 mod siege;
 mod simulation;
+mod site_e2e;
 mod site_load;
 mod store;
 mod support;

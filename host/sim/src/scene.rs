@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 
 use crate::settings::Written;
 use crate::spec::Spec;
-use crate::station::{Input, Output, Station};
+use crate::station::{Act, Input, Output, Station};
 use crate::visit::{Arrivals, Deed, Visit, Visitors};
 use crate::words::Token;
 
@@ -31,6 +31,8 @@ pub struct Scene {
     arrivals: Vec<Option<Arrivals>>,
     later: Vec<(u16, Arrivals)>,
     apps: VecDeque<(u16, Token)>,
+    /// What the world does, and when; the earliest first.
+    acts: VecDeque<(i64, Act)>,
     now_ms: i64,
 }
 
@@ -45,6 +47,7 @@ impl Scene {
             arrivals: vec![None; evses],
             later: Vec::new(),
             apps: VecDeque::new(),
+            acts: VecDeque::new(),
             now_ms,
         }
     }
@@ -58,6 +61,12 @@ impl Scene {
     pub fn visit(&mut self, evse: u16, visit: Visit) -> bool {
         let index = usize::from(evse).wrapping_sub(1);
         self.visitors.get_mut(index).map(|visitors| visitors.push(visit)).is_some()
+    }
+
+    /// Lets the world do something to the station at a time.
+    pub fn act_at(&mut self, at_ms: i64, act: Act) {
+        let place = self.acts.partition_point(|(other_ms, _)| *other_ms <= at_ms);
+        self.acts.insert(place, (at_ms, act));
     }
 
     /// Lets visits come to an outlet for ever.
@@ -94,6 +103,9 @@ impl Scene {
     pub fn handle(&mut self, now_ms: i64, input: Input<'_>) {
         self.now_ms = now_ms.max(self.now_ms);
         self.station.handle(now_ms, input);
+        while let Some((_, act)) = self.acts.pop_front_if(|(at_ms, _)| *at_ms <= self.now_ms) {
+            self.station.handle(self.now_ms, Input::Act(act));
+        }
         self.people();
     }
 
@@ -108,7 +120,8 @@ impl Scene {
     /// When it wants a `Tick`.
     pub fn deadline(&self) -> Option<i64> {
         let people = self.visitors.iter().filter_map(|visitors| visitors.deadline(self.now_ms));
-        people.chain(self.station.deadline()).min()
+        let world = self.acts.front().map(|(at_ms, _)| *at_ms);
+        people.chain(self.station.deadline()).chain(world).min()
     }
 
     fn people(&mut self) {

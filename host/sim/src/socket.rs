@@ -1,5 +1,5 @@
 //! Owns the sockets: connects a station and runs a scene on a real clock. The only module, with
-//! `load`, that does I/O. Must never look into the frames that it carries.
+//! `load` and `site`, that does I/O. Must never look into the frames that it carries.
 
 mod stream;
 mod target;
@@ -27,6 +27,8 @@ pub struct View {
     pub online: bool,
     /// Messages about transactions that wait.
     pub queued: usize,
+    /// How often the server set or updated a limit.
+    pub limits_told: u32,
     /// Its outlets.
     pub plugs: Vec<PlugView>,
 }
@@ -138,7 +140,12 @@ async fn receive(socket: &mut Option<Socket>) -> Option<String> {
 
 fn look(scene: &Scene) -> View {
     let station = scene.station();
-    View { online: station.is_online(), queued: station.queued(), plugs: station.plugs() }
+    View {
+        online: station.is_online(),
+        queued: station.queued(),
+        limits_told: station.limits_told(),
+        plugs: station.plugs(),
+    }
 }
 
 fn millis(ms: i64) -> Duration {

@@ -111,6 +111,10 @@ pub struct PlugView {
     pub status: Status,
     /// Power that flows.
     pub power_w: i64,
+    /// Current on each phase in use.
+    pub current_ma: i64,
+    /// Phases in use, from the first of the connector on; 0 is direct current, or nothing.
+    pub phases: u8,
     /// Its register, in mWh, as it truly is.
     pub register_mwh: i64,
     /// Whether a car is plugged in.
@@ -169,6 +173,8 @@ pub struct Station {
     spoke_ms: i64,
     next_tx: u32,
     list_version: i64,
+    /// How often the server set or updated a limit.
+    limits_told: u32,
     asking: VecDeque<(u16, Token)>,
     station_told: bool,
     outputs: VecDeque<Output>,
@@ -200,6 +206,7 @@ impl Station {
             spoke_ms: now_ms,
             next_tx: 0,
             list_version: 0,
+            limits_told: 0,
             asking: VecDeque::new(),
             station_told: false,
             outputs: VecDeque::new(),
@@ -219,6 +226,11 @@ impl Station {
     /// Messages about transactions that have not arrived so far.
     pub fn queued(&self) -> usize {
         self.line.queued()
+    }
+
+    /// How often the server set or updated a limit, whether it was taken or not.
+    pub fn limits_told(&self) -> u32 {
+        self.limits_told
     }
 
     /// What one sees of its outlets.

@@ -3,6 +3,7 @@
 
 mod allocate;
 mod served;
+mod site;
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -19,6 +20,9 @@ use served::{Served, Wanted};
 pub(super) enum Sim {
     /// Put load on a host and say what it needed for it
     Load(Box<Load>),
+    /// Run a whole site of simulated stations, with faults, and hold what their cars draw against
+    /// the limit
+    Site(Box<site::Site>),
     /// List the built-in scenarios
     Scenarios,
     /// Share a site's capacity step by step, as a driver on standard input tells it
@@ -108,6 +112,7 @@ impl Sim {
     pub(super) fn run(self) -> Outcome {
         match self {
             Self::Load(load) => load.run(),
+            Self::Site(site) => site.run(),
             Self::Scenarios => scenarios(),
             Self::Allocate(allocate) => allocate.run(),
             Self::Worker => worker(),
@@ -334,10 +339,12 @@ fn progress(text: &str) {
 
 fn scenarios() -> Outcome {
     let mut out = std::io::stdout().lock();
-    for (name, text) in load::SCENARIOS {
+    let of_load = load::SCENARIOS.iter().map(|scenario| ("load", scenario));
+    let of_site = busbar_sim::site::SCENARIOS.iter().map(|scenario| ("site", scenario));
+    for (of, (name, text)) in of_load.chain(of_site) {
         let about: Vec<_> = text.lines().take_while(|line| line.starts_with('#')).collect();
         let about = about.join(" ").replace("# ", "");
-        writeln!(out, "{name:<10}{}", about.trim_start_matches('#').trim())?;
+        writeln!(out, "{of} {name:<10}{}", about.trim_start_matches('#').trim())?;
     }
     Ok(())
 }

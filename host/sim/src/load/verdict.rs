@@ -23,12 +23,12 @@ pub struct Verdict {
 }
 
 impl Verdict {
-    pub(super) fn most(of: &str, bound: &'static str, limit: f64, measured: Option<f64>) -> Self {
+    pub(crate) fn most(of: &str, bound: &'static str, limit: f64, measured: Option<f64>) -> Self {
         let met = measured.is_some_and(|measured| measured <= limit);
         Self { of: of.to_owned(), bound, limit, measured, met }
     }
 
-    pub(super) fn least(of: &str, bound: &'static str, limit: f64, measured: Option<f64>) -> Self {
+    pub(crate) fn least(of: &str, bound: &'static str, limit: f64, measured: Option<f64>) -> Self {
         let met = measured.is_some_and(|measured| measured >= limit);
         Self { of: of.to_owned(), bound, limit, measured, met }
     }

@@ -409,6 +409,8 @@ impl Plug {
             evse: self.evse,
             status: self.status(),
             power_w: self.draw.power_w,
+            current_ma: self.draw.current_ma,
+            phases: self.draw.phases,
             register_mwh,
             occupied: self.car.is_some(),
             full: self.car.as_ref().is_some_and(crate::car::Car::is_full),

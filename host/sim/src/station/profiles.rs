@@ -25,6 +25,7 @@ pub struct Composite {
 impl Station {
     /// The server sets a limit.
     pub(super) fn limit(&mut self, mut profile: Profile) -> Reply {
+        self.limits_told += 1;
         let index = self.plugs.iter().position(|plug| plug.evse == profile.evse);
         if !self.takes(&profile) || self.rejects(&profile) {
             return Reply::Rejected;
@@ -50,6 +51,7 @@ impl Station {
 
     /// The server gives a dynamic profile another limit; false when there is no such profile.
     pub fn update_limit(&mut self, id: i64, tenths: i64) -> bool {
+        self.limits_told += 1;
         let now_ms = self.clock_ms();
         self.limits.update(id, tenths, now_ms)
     }

@@ -1,9 +1,9 @@
-//! Owns the host that `busbar sim load --serve` starts: another process of this program, with the
-//! default configuration but for ports and folder, stopped and removed at the end. Must never
-//! share a process with the loader, or nothing could be measured.
+//! Owns the host that `busbar sim load --serve` and `sim site --serve` start: another process of
+//! this program, with the default configuration but for ports and folder, stopped and removed at
+//! the end. Must never share a process with the loader, or nothing could be measured.
 
 use std::net::TcpListener;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -21,6 +21,7 @@ const KEY: &str = include_str!("served/key.pem");
 
 const PATIENCE: Duration = Duration::from_secs(120);
 const LOOK: Duration = Duration::from_millis(100);
+const CONFIG_FILE: &str = "busbar.toml";
 const CERTIFICATE_FILE: &str = "cert.pem";
 const KEY_FILE: &str = "key.pem";
 
@@ -53,26 +54,14 @@ impl Served {
         let folder = folder.canonicalize().map_err(of_folder)?;
         let (http, ocpp) = (free_port()?, free_port()?);
         let scheme = if wanted.tls { "wss" } else { "ws" };
-        let file = folder.join("busbar.toml");
+        let file = folder.join(CONFIG_FILE);
         std::fs::write(&file, configuration(http, ocpp, wanted)).map_err(of_folder)?;
         if wanted.tls {
             std::fs::write(folder.join(CERTIFICATE_FILE), CERTIFICATE).map_err(of_folder)?;
             std::fs::write(folder.join(KEY_FILE), KEY).map_err(of_folder)?;
         }
-        let log = std::fs::File::create(folder.join("host.log")).map_err(of_folder)?;
-        let program = std::env::current_exe().map_err(|error| error.to_string())?;
-        let child = Command::new(program)
-            .arg("serve")
-            .arg("--config")
-            .arg(&file)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(log)
-            .kill_on_drop(true)
-            .spawn()
-            .map_err(|error| format!("the host cannot be started: {error}"))?;
         let mut served = Self {
-            child,
+            child: spawn(&folder)?,
             api: format!("127.0.0.1:{http}"),
             // A name that a certificate can have.
             ocpp: format!("{scheme}://localhost:{ocpp}/ocpp"),
@@ -95,6 +84,12 @@ impl Served {
     /// How this host is traced.
     pub(super) fn tracing(&self) -> Tracing {
         Tracing { store: self.folder.join("data/store"), file: self.folder.join("trace") }
+    }
+
+    /// Points a run of a whole site at this host.
+    pub(super) fn tell_site(&self, options: &mut busbar_sim::site::Options) {
+        options.url.clone_from(&self.ocpp);
+        options.api = (self.api.clone(), self.token.clone());
     }
 
     /// Lets it end in order, and removes its folder.
@@ -133,12 +128,41 @@ impl Served {
     }
 }
 
+impl busbar_sim::site::Host for Served {
+    async fn kill(&mut self) -> Result<(), String> {
+        self.child.kill().await.map_err(|error| format!("the host cannot be killed: {error}"))
+    }
+
+    async fn start(&mut self) -> Result<(), String> {
+        self.child = spawn(&self.folder)?;
+        self.wait().await
+    }
+}
+
 impl Drop for Served {
     fn drop(&mut self) {
         if !self.wanted.keep {
             let _ = std::fs::remove_dir_all(&self.folder);
         }
     }
+}
+
+/// Starts the host in its folder; its log goes on where it was.
+fn spawn(folder: &Path) -> Result<Child, String> {
+    let log = folder.join("host.log");
+    let log = std::fs::OpenOptions::new().create(true).append(true).open(&log);
+    let log = log.map_err(|error| format!("{}: {error}", folder.display()))?;
+    let program = std::env::current_exe().map_err(|error| error.to_string())?;
+    Command::new(program)
+        .arg("serve")
+        .arg("--config")
+        .arg(folder.join(CONFIG_FILE))
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(log)
+        .kill_on_drop(true)
+        .spawn()
+        .map_err(|error| format!("the host cannot be started: {error}"))
 }
 
 fn configuration(http: u16, ocpp: u16, wanted: Wanted) -> String {

@@ -1,0 +1,76 @@
+//! A whole site over real sockets: fifty simulated stations of three versions on one grid
+//! connection, base load that rises, stations that drop off, lag or ignore their limits, a host
+//! that is killed with -9 and started again. What the cars really draw, line by line, stays under
+//! the limit less the base load throughout, and they get what there is. Must never ask the host
+//! what they draw.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+const BUSBAR: &str = env!("CARGO_BIN_EXE_busbar-host");
+/// The least that they must draw of what there is, in percent.
+const SHARE: f64 = 70.0;
+
+#[test]
+fn fifty_stations_stay_under_their_limit_whatever_fails() {
+    let picture = Path::new(env!("CARGO_TARGET_TMPDIR")).join("site.svg");
+    let picture_argument = picture.display().to_string();
+    let output = sim_site(&["--scenario", "short", "--json", "--svg", &picture_argument]);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{said}");
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let bounds = serde_json::to_string_pretty(&report["verdicts"]).unwrap();
+
+    let versions: Vec<_> = numbers(&report["stations"]);
+    assert_eq!(versions.iter().sum::<f64>(), 50.0);
+    assert!(versions.iter().all(|count| *count >= 5.0), "{versions:?}");
+    let looks = report["series"].as_array().unwrap();
+    for look in looks {
+        let limit = look["limit_a"].as_f64().unwrap();
+        for (draw, base) in numbers(&look["draw_a"]).iter().zip(numbers(&look["base_a"])) {
+            assert!(draw + base <= limit, "{look}\n{bounds}");
+        }
+    }
+    // All of it was looked at, at least every second.
+    let at: Vec<_> = looks.iter().map(|look| look["at_s"].as_f64().unwrap()).collect();
+    assert!(at[0] < 1.0 && *at.last().unwrap() >= report["seconds"].as_f64().unwrap());
+    assert!(at.windows(2).all(|pair| pair[1] - pair[0] <= 1.0), "{bounds}");
+    // What was to happen did.
+    let base = |look: &Value| numbers(&look["base_a"])[0];
+    assert!(base(&looks[0]) < 70.0 && base(looks.last().unwrap()) > 150.0);
+    let online: Vec<_> = looks.iter().map(|look| look["online"].as_u64().unwrap()).collect();
+    assert!(online.contains(&46) && online.contains(&0), "{online:?}");
+    assert_eq!(online.last(), Some(&50));
+    assert_eq!(report["outages"].as_array().unwrap().len(), 1);
+    // It was not empty: on every line they had what there was.
+    let share = numbers(&report["share_percent"]);
+    assert!(share.iter().sum::<f64>() / 3.0 >= SHARE, "{share:?} %\n{bounds}");
+    assert!(report["verdicts"].as_array().unwrap().iter().all(|v| v["met"] == true), "{bounds}");
+    let drawn = std::fs::read_to_string(&picture).unwrap();
+    assert!(drawn.starts_with("<svg") && drawn.len() > 20_000, "{}", drawn.len());
+}
+
+/// The proof can fail: a host that is told of a larger limit than there is lets cars draw more.
+#[test]
+fn a_tree_that_says_more_than_there_is_is_found_out() {
+    let scenario = "name = \"told more\"\nseconds = 10\n\
+        site = { limit_a = 60, told_limit_a = 200 }\n\
+        group = [{ name = \"all\", stations = 6, plug_in_s = [0, 2] }]\n";
+    let folder = tempfile::tempdir().unwrap();
+    let file: PathBuf = folder.path().join("told-more.toml");
+    std::fs::write(&file, scenario).unwrap();
+    let output = sim_site(&["--scenario", &file.display().to_string(), "--check"]);
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert_eq!(output.status.code(), Some(1), "{text}{}", String::from_utf8_lossy(&output.stderr));
+    assert!(text.contains("MISSED  limits: excess_a_max 0"), "{text}");
+}
+
+fn sim_site(arguments: &[&str]) -> Output {
+    Command::new(BUSBAR).args(["sim", "site", "--serve"]).args(arguments).output().unwrap()
+}
+
+fn numbers(list: &Value) -> Vec<f64> {
+    list.as_array().unwrap().iter().map(|number| number.as_f64().unwrap()).collect()
+}
