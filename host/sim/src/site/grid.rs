@@ -97,10 +97,18 @@ impl Grid {
         self.percent.map(|percent| (base * i64::from(percent)).div_euclid(100) + 1)
     }
 
-    /// Whether something happened so short a time ago, that nobody was told of before.
-    pub fn is_reacting(&self, at_ms: i64) -> bool {
-        let since = |from: &i64| (0..=ms(REACTION_S)).contains(&(at_ms - from));
-        self.surprises_ms.iter().any(since)
+    /// What there is for the stations, line by line.
+    pub fn room_ma(&self, at_ms: i64) -> [i64; 3] {
+        self.base_ma(at_ms).map(|base| self.limit_ma(at_ms) - base)
+    }
+
+    /// What they may draw: what there is, and for a while after a surprise what there was before
+    /// it.
+    pub fn allowed_ma(&self, at_ms: i64) -> [i64; 3] {
+        let recent = |from: &&i64| (0..=ms(REACTION_S)).contains(&(at_ms - **from));
+        let before = self.surprises_ms.iter().filter(recent).map(|from| self.room_ma(from - 1));
+        before
+            .fold(self.room_ma(at_ms), |most, room| [0, 1, 2].map(|n: usize| most[n].max(room[n])))
     }
 
     /// All lower limits, the earliest first.

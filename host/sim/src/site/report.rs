@@ -157,10 +157,8 @@ impl Report {
                     self.excess_at = Some(format!("{name}, L{} at {at_s:.1} s", line + 1));
                 }
             };
-            if !grid.is_reacting(sample.at_ms) {
-                let excess = excess_ma(plan, grid, sample);
-                (0..3).for_each(|line| found(GRID, line, excess[line]));
-            }
+            let (drawn, allowed) = (sample.lines_ma(plan, None), grid.allowed_ma(sample.at_ms));
+            (0..3).for_each(|line| found(GRID, line, drawn[line] - allowed[line]));
             for (number, feeder) in scenario.site.feeders.iter().enumerate() {
                 let drawn = sample.lines_ma(plan, Some(number));
                 let limit = super::grid::ma(feeder.limit_a);
@@ -228,8 +226,8 @@ impl Moment {
 
 /// By how much each line of the grid connection is over its limit; below zero where it is not.
 fn excess_ma(plan: &Plan, grid: &Grid, sample: &Sample) -> [i64; 3] {
-    let (drawn, base) = (sample.lines_ma(plan, None), grid.base_ma(sample.at_ms));
-    [0, 1, 2].map(|line: usize| drawn[line] + base[line] - grid.limit_ma(sample.at_ms))
+    let (drawn, room) = (sample.lines_ma(plan, None), grid.room_ma(sample.at_ms));
+    [0, 1, 2].map(|line: usize| drawn[line] - room[line])
 }
 
 /// How long after each cut it was exceeded, within what is allowed for it.

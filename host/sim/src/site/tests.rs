@@ -97,7 +97,7 @@ fn a_site_that_draws_nothing_has_no_share() {
 fn a_feeder_has_its_own_limit() {
     let feeder = "feeder = [{ name = \"short one\", limit_a = 20 }], fallback_a = 6";
     let options = options(&SMALL.replace("fallback_a = 6", feeder));
-    let report = run(&options, |_| 7_000).report;
+    let report = run(&options, |second| if second < 15 { 7_000 } else { 6_000 }).report;
     assert_eq!(report.excess_a, 1.0);
     assert!(report.excess_at.expect("a place").starts_with("short one, L1"));
 }
@@ -108,10 +108,12 @@ fn base_load_rises_and_cuts_hold_from_when_to_when_they_say() {
     assert_eq!([0, 15_000, 99_000].map(|ms| grid.base_ma(ms)[0]), [10_001, 15_001, 20_001]);
     let limits = [19_999, 20_000, 59_999, 60_000].map(|ms| grid.limit_ma(ms));
     assert_eq!(limits, [60_000, 40_000, 40_000, 60_000]);
-    let reacting = [19_999, 20_000, 35_000, 35_001].map(|ms| grid.is_reacting(ms));
-    assert_eq!(reacting, [false, true, true, false]);
+    // For 15 s what there was before the cut, and no more.
+    let allowed = [19_999, 20_000, 35_000, 35_001].map(|ms| grid.allowed_ma(ms)[0]);
+    assert_eq!(allowed, [40_000, 40_000, 40_000, 19_999]);
     let announced = SMALL.replace("to_a = 40 }", "to_a = 40, lead_s = 15 }");
-    assert!(!Grid::new(&options(&announced).scenario).is_reacting(20_000));
+    let grid = Grid::new(&options(&announced).scenario);
+    assert_eq!(grid.allowed_ma(20_000)[0], 19_999);
 }
 
 #[test]
