@@ -130,10 +130,17 @@ impl Sheet<'_> {
             y
         };
         let mut at = TOP + 8.0;
-        let line = |y: f64| {
-            format!("<path d=\"M{x:.1} {:.1}h16\" stroke=\"#111827\" stroke-width=\"2\"/>", y + 6.0)
+        let line = |y: f64, width: u8, dashes: &str| {
+            let y = y + 6.0;
+            format!(
+                "<path d=\"M{x:.1} {y:.1}h16\" stroke=\"#111827\" stroke-width=\"{width}\" \
+                 stroke-dasharray=\"{dashes}\"/>"
+            )
         };
-        at = entry(line(at), "limit");
+        at = entry(line(at, 2, ""), "limit");
+        if self.options.scenario.site.reserve_a > 0.0 {
+            at = entry(line(at, 1, "2 3"), "limit less reserve");
+        }
         let square = |y: f64, fill: &str| {
             format!("<rect x=\"{x:.1}\" y=\"{y:.1}\" width=\"16\" height=\"12\" fill=\"{fill}\"/>")
         };

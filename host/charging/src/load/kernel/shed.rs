@@ -14,6 +14,8 @@ const FAILS_ONE_OF: usize = 10;
 enum Steer {
     /// It can be told; it counts with no less than this, whatever it is told.
     Free { least: Current },
+    /// So much is on its way to it; it counts with no less than `least`.
+    Sent { limit: Current, least: Current },
     /// It cannot be lowered now, and counts with so much.
     Fixed(Current),
 }
@@ -52,10 +54,13 @@ impl Shed {
     fn row(&mut self, view: &View<'_>, row: usize) {
         let settled = |evse: u32, level: Current| match self.steer[evse as usize] {
             Steer::Free { least } => self.targets[evse as usize].min(level).max(least),
+            Steer::Sent { limit, least } => limit.max(least),
             Steer::Fixed(current) => current,
         };
         let told = |evse: u32, level: Current| match self.steer[evse as usize] {
             Steer::Free { .. } => self.targets[evse as usize].min(level),
+            // A pause that is on its way is one: else all others were paused for it too.
+            Steer::Sent { limit, .. } => limit,
             Steer::Fixed(current) => current,
         };
         let members = &self.members[row];
@@ -90,7 +95,7 @@ impl Shed {
     fn floor(&self, row: usize) -> Current {
         let least = |(evse, _): &(u32, i64)| match self.steer[*evse as usize] {
             Steer::Free { least } => Some(least),
-            Steer::Fixed(_) => None,
+            Steer::Sent { .. } | Steer::Fixed(_) => None,
         };
         self.members[row].iter().filter_map(least).max().unwrap_or_default()
     }
@@ -125,7 +130,7 @@ fn steer_of(view: &View<'_>, evse: u32) -> Steer {
             .flat_map(|purpose| known.ledger.in_flight(purpose))
             .find(|held| number == known.id.evse && held.grant == grant);
         return match on_its_way {
-            Some(held) if held.limit < exposure => Steer::Fixed(held.limit.max(least)),
+            Some(held) if held.limit < exposure => Steer::Sent { limit: held.limit, least },
             _ => Steer::Fixed(exposure),
         };
     }

@@ -84,6 +84,16 @@ fn limit(sheet: &Sheet<'_>, y: &dyn Fn(i64) -> f64, svg: &mut String) {
         };
     }
     let last = grid.limit_ma(steps.last().copied().unwrap_or(0));
+    let reserve_ma = super::super::grid::ma(sheet.options.scenario.site.reserve_a);
+    if reserve_ma > 0 {
+        let lower = y(0) - y(reserve_ma);
+        let _ = writeln!(
+            svg,
+            "<path d=\"{path}H{:.1}\" transform=\"translate(0 {lower:.1})\" fill=\"none\" \
+             stroke=\"#111827\" stroke-dasharray=\"2 3\"/>",
+            LEFT + PLOT
+        );
+    }
     let _ = write!(
         svg,
         "<path d=\"{path}H{:.1}\" fill=\"none\" stroke=\"#111827\" stroke-width=\"2\"/>\n\
@@ -137,15 +147,22 @@ fn band(edges: &[Edge], is_there: &dyn Fn(usize) -> bool) -> String {
     path
 }
 
+/// Whether an edge moved, so that the path needs a step.
+fn differs(new: f64, height: &mut f64) -> bool {
+    std::mem::replace(height, new) != new
+}
+
 fn piece(edges: &[Edge], end_x: f64, path: &mut String) {
     let (Some(first), Some(last)) = (edges.first(), edges.last()) else { return };
+    // What was seen holds until the next look.
     let _ = write!(path, "M{:.1} {:.1}", first.x, first.high);
-    for edge in &edges[1..] {
-        let _ = write!(path, "L{:.1} {:.1}", edge.x, edge.high);
+    let mut height = first.high;
+    for edge in edges[1..].iter().filter(|edge| differs(edge.high, &mut height)) {
+        let _ = write!(path, "H{:.1}V{:.1}", edge.x, edge.high);
     }
-    let _ = write!(path, "L{end_x:.1} {:.1}V{:.1}", last.high, last.low);
-    for edge in edges.iter().rev() {
-        let _ = write!(path, "L{:.1} {:.1}", edge.x, edge.low);
+    let _ = write!(path, "H{end_x:.1}V{:.1}", last.low);
+    for pair in edges.windows(2).rev().filter(|pair| pair[0].low != pair[1].low) {
+        let _ = write!(path, "H{:.1}V{:.1}", pair[1].x, pair[0].low);
     }
-    path.push('Z');
+    let _ = write!(path, "H{:.1}Z", first.x);
 }

@@ -194,6 +194,24 @@ fn a_cut_lowers_all_at_once_and_counts_who_cannot_be_told() {
 }
 
 #[test]
+fn a_pause_on_its_way_pauses_nobody_else_where_not_even_the_fallbacks_fit() {
+    let mut bench = Bench::commissioned(Capability::STANDARD);
+    bench.settle([14, 13, 13]);
+    // Three fallbacks of 6 A are too much for 13 A: the filling lets one wait.
+    (bench.limit, bench.announced) = (amps(13), amps(13));
+    bench.wishes = [6, 6, 0].map(amps);
+    let told = |sent: Vec<(usize, Why, Current)>| {
+        let mut told: Vec<_> = sent.into_iter().map(|(evse, _, limit)| (evse, limit)).collect();
+        told.sort_unstable();
+        told
+    };
+    let first = told(bench.sent());
+    assert_eq!(first, [(0, amps(6)), (1, amps(6)), (2, amps(0))]);
+    bench.answer(0, Returned::Accepted);
+    assert_eq!(bench.sent(), [], "the others keep their minimum");
+}
+
+#[test]
 fn an_announced_cut_is_over_before_it_begins() {
     let mut bench = Bench::commissioned(Capability::STANDARD);
     bench.settle([14, 13, 13]);
