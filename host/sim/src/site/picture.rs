@@ -77,14 +77,14 @@ impl Sheet<'_> {
         } else {
             "No limit was exceeded outside of the reaction to a cut without a warning.".to_owned()
         };
-        let _ = write!(
+        let _ = writeln!(
             svg,
             "<text x=\"{LEFT}\" y=\"32\" font-size=\"20\" font-weight=\"600\">{stations} charging \
              stations on one grid connection: what their cars draw against the limit</text>\n\
              <text x=\"{LEFT}\" y=\"54\" fill=\"#52606d\">Measured inside the simulated stations, \
              {} times in {:.0} s; OCPP 1.6: {v16}, 2.0.1: {v201}, 2.1: {v21}. A colour is a \
              feeder or a fault, a band is a car.</text>\n\
-             <text x=\"{LEFT}\" y=\"72\" fill=\"#52606d\">{}</text>\n",
+             <text x=\"{LEFT}\" y=\"72\" fill=\"#52606d\">{}</text>",
             report.samples,
             report.seconds,
             escaped(&excess),
@@ -99,10 +99,10 @@ impl Sheet<'_> {
         let mut at_s = 0.0;
         while at_s <= seconds {
             let x = self.x(at_s);
-            let _ = write!(
+            let _ = writeln!(
                 svg,
                 "<path d=\"M{x:.1} {y:.1}v5\" stroke=\"#7b8794\"/><text x=\"{x:.1}\" y=\"{:.1}\" \
-                 text-anchor=\"middle\">{at_s:.0}</text>\n",
+                 text-anchor=\"middle\">{at_s:.0}</text>",
                 y + 18.0
             );
             at_s += step;

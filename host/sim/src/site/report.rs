@@ -136,10 +136,9 @@ impl Report {
         let limits = || self.series.iter().map(|moment| moment.limit_a);
         self.limit_a = [limits().fold(f64::INFINITY, f64::min), limits().fold(0.0, f64::max)];
         for moment in &self.series {
-            for line in 0..3 {
-                let draw = moment.draw_a[line];
+            for (draw, base) in moment.draw_a.into_iter().zip(moment.base_a) {
                 self.draw_a_max = self.draw_a_max.max(draw);
-                self.load_a_max = self.load_a_max.max(draw + moment.base_a[line]);
+                self.load_a_max = self.load_a_max.max(draw + base);
             }
         }
     }
@@ -261,10 +260,9 @@ fn share(series: &[Moment], [from_s, to_s]: [f64; 2]) -> Option<[f64; 3]> {
     let (mut drawn, mut there_was, mut count) = ([0.0; 3], [0.0; 3], 0);
     for moment in series.iter().filter(busy) {
         count += 1;
-        for line in 0..3 {
-            drawn[line] += moment.draw_a[line];
-            there_was[line] += (moment.limit_a - moment.base_a[line]).max(0.0);
-        }
+        drawn.iter_mut().zip(moment.draw_a).for_each(|(sum, draw)| *sum += draw);
+        let room = moment.base_a.map(|base| (moment.limit_a - base).max(0.0));
+        there_was.iter_mut().zip(room).for_each(|(sum, room)| *sum += room);
     }
     (count > 0).then(|| [0, 1, 2].map(|line: usize| 100.0 * drawn[line] / there_was[line].max(1.0)))
 }

@@ -207,11 +207,11 @@ impl World<'_> {
         let mut client = self.client();
         let mut cuts = self.grid.cuts().to_vec();
         cuts.sort_by_key(|cut| cut.told_ms);
-        for told in 0..cuts.len() {
-            if cuts[told].told_ms >= self.clock.end_ms {
+        for (told, cut) in cuts.iter().enumerate() {
+            if cut.told_ms >= self.clock.end_ms {
                 break;
             }
-            self.clock.until(cuts[told].told_ms).await;
+            self.clock.until(cut.told_ms).await;
             let now_ms = self.clock.now_ms();
             let known = cuts[..=told].iter().filter(|cut| cut.until_ms > now_ms);
             let time = |at_ms: i64| {

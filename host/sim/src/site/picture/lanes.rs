@@ -29,10 +29,10 @@ pub(super) fn draw(sheet: &Sheet<'_>, top: f64) -> (String, f64) {
         return (svg, 0.0);
     }
     let middle = top + lanes.len() as f64 * LANE / 2.0;
-    let _ = write!(
+    let _ = writeln!(
         svg,
         "<text x=\"18\" y=\"{middle:.1}\" text-anchor=\"middle\" font-weight=\"600\" \
-         transform=\"rotate(-90 18 {middle:.1})\">events</text>\n"
+         transform=\"rotate(-90 18 {middle:.1})\">events</text>"
     );
     for (n, lane) in lanes.iter().enumerate() {
         let y = top + n as f64 * LANE;
@@ -40,13 +40,13 @@ pub(super) fn draw(sheet: &Sheet<'_>, top: f64) -> (String, f64) {
             (sheet.x(lane.known_s), sheet.x(lane.from_s), sheet.x(lane.until_s));
         let width = (until - from).max(3.0);
         let colour = lane.colour;
-        let _ = write!(
+        let _ = writeln!(
             svg,
             "<path d=\"M{LEFT} {:.1}h{PLOT}\" stroke=\"#eef1f4\"/>\
              <rect x=\"{known:.1}\" y=\"{:.1}\" width=\"{:.1}\" height=\"12\" fill=\"{colour}\" \
              fill-opacity=\".3\"/>\
              <rect x=\"{from:.1}\" y=\"{:.1}\" width=\"{width:.1}\" height=\"12\" \
-             fill=\"{colour}\"/>\n",
+             fill=\"{colour}\"/>",
             y + LANE / 2.0,
             y + 5.0,
             from - known,

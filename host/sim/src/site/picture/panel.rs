@@ -94,10 +94,10 @@ fn limit(sheet: &Sheet<'_>, y: &dyn Fn(i64) -> f64, svg: &mut String) {
             LEFT + PLOT
         );
     }
-    let _ = write!(
+    let _ = writeln!(
         svg,
         "<path d=\"{path}H{:.1}\" fill=\"none\" stroke=\"#111827\" stroke-width=\"2\"/>\n\
-         <text x=\"{:.1}\" y=\"{:.1}\" font-weight=\"600\">{} A</text>\n",
+         <text x=\"{:.1}\" y=\"{:.1}\" font-weight=\"600\">{} A</text>",
         LEFT + PLOT,
         LEFT + PLOT + 6.0,
         y(last) + 4.0,
@@ -113,20 +113,20 @@ fn axis(most_a: f64, line: usize, top: f64, svg: &mut String) {
     let mut amps = 0.0;
     while amps <= most_a {
         let y = bottom - PANEL * amps / most_a;
-        let _ = write!(
+        let _ = writeln!(
             svg,
             "<path d=\"M{LEFT} {y:.1}h{PLOT}\" stroke=\"#e4e7eb\"/>\
-             <text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">{amps:.0}</text>\n",
+             <text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">{amps:.0}</text>",
             LEFT - 8.0,
             y + 4.0
         );
         amps += step;
     }
     let middle = top + PANEL / 2.0;
-    let _ = write!(
+    let _ = writeln!(
         svg,
         "<text x=\"18\" y=\"{middle:.1}\" text-anchor=\"middle\" font-weight=\"600\" \
-         transform=\"rotate(-90 18 {middle:.1})\">L{}, amperes</text>\n",
+         transform=\"rotate(-90 18 {middle:.1})\">L{}, amperes</text>",
         line + 1
     );
 }

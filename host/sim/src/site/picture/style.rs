@@ -41,23 +41,20 @@ pub(super) fn layers(options: &Options, run: &Run) -> Vec<Layer> {
     faulty.dedup_by_key(|(_, group)| group.fault);
     let places = &run.plan.places;
     let mut layers = Vec::new();
-    for station in 0..places.len() {
-        let group = &scenario.groups[places[station].group];
+    for (station, place) in places.iter().enumerate() {
+        let group = &scenario.groups[place.group];
         let fault = faulty.iter().position(|(_, other)| other.fault == group.fault);
-        let (order, colour, legend) =
-            match (fault.filter(|_| group.fault.is_some()), places[station].feeder) {
-                (Some(fault), _) => {
-                    (fault, FAULTS[fault % FAULTS.len()], faulty[fault].1.name.clone())
-                }
-                (None, feeder) => {
-                    let number = feeder.unwrap_or(0);
-                    let shades = FEEDERS[number % FEEDERS.len()];
-                    let name =
-                        feeder.map_or("charging", |feeder| &scenario.site.feeders[feeder].name);
-                    let turn = station / scenario.site.feeders.len().max(1);
-                    (FAULTS.len() + number, shades[turn % 2], name.to_owned())
-                }
-            };
+        let (order, colour, legend) = match (fault.filter(|_| group.fault.is_some()), place.feeder)
+        {
+            (Some(fault), _) => (fault, FAULTS[fault % FAULTS.len()], faulty[fault].1.name.clone()),
+            (None, feeder) => {
+                let number = feeder.unwrap_or(0);
+                let shades = FEEDERS[number % FEEDERS.len()];
+                let name = feeder.map_or("charging", |feeder| &scenario.site.feeders[feeder].name);
+                let turn = station / scenario.site.feeders.len().max(1);
+                (FAULTS.len() + number, shades[turn % 2], name.to_owned())
+            }
+        };
         layers.push((order, Layer { station, colour, legend }));
     }
     layers.sort_by_key(|(order, layer)| (*order, layer.station));
