@@ -135,9 +135,16 @@ impl Row {
 
     /// A value of this row in the unit that people know: power for power, else current.
     pub fn shown(&self, value: Current) -> Amount {
-        match self.kind {
-            RowKind::Power | RowKind::Cabinet => {
-                let watts = i128::from(value.0) * i128::from(self.millivolts) / 1_000_000;
+        self.kind.shown(value, self.millivolts)
+    }
+}
+
+impl RowKind {
+    /// A value of a row of this kind in the unit that people know.
+    pub fn shown(self, value: Current, millivolts: u32) -> Amount {
+        match self {
+            Self::Power | Self::Cabinet => {
+                let watts = i128::from(value.0) * i128::from(millivolts) / 1_000_000;
                 Amount::Power(Power(i64::try_from(watts).unwrap_or(i64::MAX)))
             }
             _ => Amount::Current(value),
@@ -145,19 +152,25 @@ impl Row {
     }
 }
 
+/// `L2`, `power`, as people call it.
+impl fmt::Display for RowKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Line(line) => line.fmt(f),
+            Self::Direction(line, n) => {
+                write!(f, "{line} at {:.1} degrees", f64::from(*n) * 360.0 / f64::from(DIRECTIONS))
+            }
+            Self::Power => f.write_str("power"),
+            Self::Imbalance(more, less) => write!(f, "imbalance of {more} over {less}"),
+            Self::Cabinet => f.write_str("DC power"),
+        }
+    }
+}
+
 /// `feeder B, L2`, as people call it.
 impl fmt::Display for Row {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}, ", self.circuit)?;
-        match self.kind {
-            RowKind::Line(line) => line.fmt(f),
-            RowKind::Direction(line, n) => {
-                write!(f, "{line} at {:.1} degrees", f64::from(n) * 360.0 / f64::from(DIRECTIONS))
-            }
-            RowKind::Power => f.write_str("power"),
-            RowKind::Imbalance(more, less) => write!(f, "imbalance of {more} over {less}"),
-            RowKind::Cabinet => f.write_str("DC power"),
-        }
+        write!(f, "{}, {}", self.circuit, self.kind)
     }
 }
 

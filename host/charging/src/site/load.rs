@@ -11,7 +11,7 @@ mod view;
 use std::sync::Arc;
 
 pub(super) use self::ask::what_is_wrong;
-pub use self::view::{EvseView, LoadView, RowView};
+pub use self::view::{EvseView, LoadView, MeterView, RowView, SourceView};
 use super::Site;
 use crate::fact::site::SitePut;
 use crate::load::config::Config;
@@ -69,6 +69,9 @@ struct Live {
     is_sure: bool,
     /// Why it was given what it was told last, or why it waits; for people.
     reason: Box<str>,
+    /// Whether it charged before in this transaction: one that waits is paused.
+    #[serde(default)]
+    charged: bool,
 }
 
 impl Live {
@@ -81,6 +84,7 @@ impl Live {
             legs: Legs::UNKNOWN,
             is_sure: false,
             reason: "".into(),
+            charged: false,
         }
     }
 }

@@ -97,6 +97,11 @@ impl Meter {
         values.get(index.min(values.len().saturating_sub(1))).copied().unwrap_or(self.maximum)
     }
 
+    /// When it was last read.
+    pub fn read(&self) -> Option<Timestamp> {
+        self.last.map(|(at, _)| at)
+    }
+
     /// How many readings were refused as absurd.
     pub fn refused(&self) -> u32 {
         self.refused

@@ -381,6 +381,7 @@ impl Load {
             if let Some(live) = evse.and_then(|evse| self.evses.get_mut(evse as usize)) {
                 (live.on, live.since) = (change.on, filled.at);
                 live.reason = change.reason.clone();
+                live.charged |= change.on;
             }
         }
     }

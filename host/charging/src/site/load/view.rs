@@ -1,10 +1,20 @@
 //! Owns what people see of load control at one moment: every row with its limit and what flows
 //! there, every EVSE with its limit and why it is no more. Must never decide.
 
+mod outside;
+
+use std::sync::Arc;
+
+pub use self::outside::{MeterView, SourceView};
 use super::Load;
 use super::tick::Room;
-use crate::ids::TransactionId;
+use crate::ids::{StationId, TransactionId};
+use crate::load::amount::Amount;
+use crate::load::config::Config;
 use crate::load::kernel::decide::WRITES_A_DAY;
+use crate::load::kernel::event::Purpose;
+use crate::load::kernel::ledger::GrantId;
+use crate::load::kernel::meter::Standing;
 use crate::load::legs::Legs;
 use crate::load::rows::{EvseId, RowKind};
 use crate::site::Site;
@@ -15,10 +25,18 @@ use crate::units::{Current, Timestamp};
 pub struct LoadView {
     /// When.
     pub at: Timestamp,
+    /// How it is configured.
+    pub config: Arc<Config>,
     /// In the order of the rows.
     pub rows: Vec<RowView>,
     /// In the order of the tree.
     pub evses: Vec<EvseView>,
+    /// In the order of the tree.
+    pub sources: Vec<SourceView>,
+    /// In the order of the tree.
+    pub meters: Vec<MeterView>,
+    /// Stations of the site of which its tree has no EVSE: what they draw is counted nowhere.
+    pub strangers: Vec<StationId>,
     /// When it decided last.
     pub decided: Timestamp,
     /// When it decides next, if nothing happens.
@@ -34,18 +52,38 @@ pub struct RowView {
     pub kind: RowKind,
     /// As people call it.
     pub name: Box<str>,
+    /// The configured limit; none where only limits from outside set one.
+    pub configured: Option<Current>,
     /// The limit that holds; none where nothing limits it.
     pub limit: Option<Current>,
+    /// The source that set it, as an index into `LoadView::sources`; none where it is the
+    /// configured one.
+    pub set_by: Option<u32>,
+    /// What is kept free below the limit.
+    pub reserve: Current,
     /// What is not managed there.
     pub base: Current,
+    /// How well that is known; none where it is not measured and counts as configured.
+    pub standing: Option<Standing>,
     /// What there is for the EVSEs.
     pub headroom: Current,
     /// What the EVSEs may be drawing.
     pub exposure: Current,
     /// What they are measured to draw.
     pub drawn: Current,
+    /// What the EVSEs may be drawing when nobody controls them any more.
+    pub fallback: Current,
     /// Whether nothing is increased, because a meter is silent.
     pub bound: bool,
+    /// Millivolts by which the row turns power into current.
+    pub millivolts: u32,
+}
+
+impl RowView {
+    /// A value of this row in the unit that people know: power for power, else current.
+    pub fn shown(&self, value: Current) -> Amount {
+        self.kind.shown(value, self.millivolts)
+    }
 }
 
 /// An EVSE at one moment.
@@ -59,8 +97,14 @@ pub struct EvseView {
     pub on: bool,
     /// See `on`.
     pub since: Timestamp,
+    /// Whether it charged before in this transaction.
+    pub charged: bool,
+    /// What its station was told last, and when, whether or not it has acknowledged it.
+    pub told: Option<(Timestamp, Current)>,
     /// What its station has acknowledged, on each phase.
     pub limit: Current,
+    /// What it falls back to by itself, as far as its station has acknowledged that.
+    pub fallback: Current,
     /// Why it was given what it was told last, or why it waits; for people.
     pub reason: Box<str>,
     /// What it may be drawing.
@@ -82,7 +126,16 @@ pub struct EvseView {
 impl Site {
     /// Load control at a moment; none where the load is not controlled.
     pub fn load_view(&self, now: Timestamp) -> Option<LoadView> {
-        Some(self.load()?.view(now))
+        let mut view = self.load()?.view(now);
+        let here = self.stations().filter(|station| !station.removed).map(|station| &station.id);
+        view.strangers = here.filter(|id| !self.has_controlled(id)).cloned().collect();
+        Some(view)
+    }
+}
+
+impl Site {
+    fn has_controlled(&self, station: &StationId) -> bool {
+        self.load().is_some_and(|load| !load.kernel.evses_of(station).is_empty())
     }
 }
 
@@ -93,8 +146,12 @@ impl Load {
         let evses = 0..self.evses.len() as u32;
         LoadView {
             at: now,
+            config: Arc::clone(&self.config),
             rows: rows.collect(),
             evses: evses.map(|evse| self.evse_view(evse, now)).collect(),
+            sources: self.source_views(now),
+            meters: self.meter_views(now),
+            strangers: Vec::new(),
             decided: self.decided,
             next: self.due,
         }
@@ -112,13 +169,29 @@ impl Load {
             circuit: (&*row.circuit).into(),
             kind: row.kind,
             name: row.to_string().into(),
+            configured: row.limit,
             limit: Some(room.limits[index]).filter(|limit| limit.0 < i64::MAX),
+            set_by: self.set_by(index, now),
+            reserve: row.reserve,
             base: room.base[index],
+            standing: self.meters[index].as_ref().map(|meter| meter.background(now).standing),
             headroom: room.headroom[index],
             exposure: self.rows.load(index as u32, exposure),
             drawn: self.rows.load(index as u32, drawn),
+            fallback: self.rows.load(index as u32, |evse| (self.kernel.fallback(evse), legs(evse))),
             bound: room.bound[index],
+            millivolts: row.millivolts,
         }
+    }
+
+    /// The newest of what a station may hold for an EVSE.
+    fn told_last(&self, evse: u32) -> Option<(Timestamp, Current)> {
+        let ledger = self.kernel.ledger(evse)?;
+        let purposes = [Purpose::Default, Purpose::Transaction];
+        let sent = purposes.iter().flat_map(|of| ledger.in_flight(*of).iter().copied());
+        let held = purposes.iter().filter_map(|of| ledger.held(*of));
+        let real = sent.chain(held).filter(|held| held.grant != GrantId::default());
+        real.max_by_key(|held| held.grant).map(|held| (held.at, held.limit))
     }
 
     fn evse_view(&self, evse: u32, now: Timestamp) -> EvseView {
@@ -129,6 +202,9 @@ impl Load {
             transaction: self.kernel.transaction(evse).cloned(),
             on: live.on,
             since: live.since,
+            charged: live.charged,
+            told: self.told_last(evse),
+            fallback: self.kernel.fallback(evse),
             limit: self.kernel.acknowledged(evse, now),
             reason: live.reason.clone(),
             exposure: self.kernel.exposure(evse, now),
