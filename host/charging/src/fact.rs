@@ -223,6 +223,8 @@ facts! {
     PluginInstalled(network::PluginInstalled) = "plugin.installed/1",
     /// An operator made or changed a site.
     SitePut(site::SitePut) = "site.put/1",
+    /// An operator removed a site.
+    SiteRemoved(site::SiteRemoved) = "site.removed/1",
     /// An operator wants a station at a site.
     StationPlaced(site::StationPlaced) = "station.placed/1",
     /// A station's state leaves a site.

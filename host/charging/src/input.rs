@@ -280,6 +280,8 @@ pub enum Request {
     },
     /// Make or change a site. Its `at`, `actor` and `version` are filled by `decide`.
     PutSite(Box<SitePut>, Precondition),
+    /// Remove a site that no station is at.
+    RemoveSite(SiteId, Precondition),
     /// Say what a circuit may carry, or only that one is still there.
     LimitLoad {
         /// The circuit.
@@ -346,6 +348,7 @@ impl Request {
             | Self::PutTariff(..)
             | Self::InstallPlugin(_)
             | Self::PutSite(..)
+            | Self::RemoveSite(..)
             | Self::LimitLoad { .. }
             | Self::MeterLoad { .. }
             | Self::PlaceStation { .. } => None,

@@ -182,6 +182,11 @@ impl Network {
         self.places.destination(station, from)
     }
 
+    /// A station that is at a subject or is wanted there, as far as the network knows.
+    pub(crate) fn wanted_at(&self, subject: &Subject) -> Option<&StationId> {
+        self.places.wanted_at(subject)
+    }
+
     /// The number of a station's last move that is over.
     pub(crate) fn moved(&self, station: &StationId) -> u64 {
         self.places.moved(station)

@@ -15,7 +15,7 @@ use crate::fact::transaction::{CdrSealed, Finding, HeldFor, Proposal, Quote, Tra
 use crate::ids::{CommandId, IdToken, SessionId, SiteId, StationId, TransactionId, VisitId};
 use crate::pricing::bill::Totals;
 use crate::subject::Row;
-use crate::units::{Current, Energy, Power, Timestamp};
+use crate::units::{Current, Energy, Millis, Power, Timestamp};
 
 /// What a row needs room for while it is written.
 const TYPICAL_BYTES: usize = 1_000;
@@ -109,6 +109,48 @@ pub struct EvseLoad {
 }
 
 impl RowBody for EvseLoad {}
+
+/// What a site drew in a slot of its history. Powers are averages over what is covered.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LoadSlot {
+    /// When it began.
+    pub start: Timestamp,
+    /// How long it is: `MINUTE` or `QUARTER`.
+    pub span: Millis,
+    /// For how long of it the site was watched; an idle one is not.
+    pub covered: Millis,
+    /// The least that the connections to the grid might carry; none where nothing limits them.
+    pub limit: Option<Power>,
+    /// What is not managed.
+    pub base: Power,
+    /// What the limits that stations had acknowledged let running transactions draw.
+    pub allocated: Power,
+    /// What they were measured to draw.
+    pub measured: Power,
+    /// The most that they were measured to draw together.
+    pub most: Power,
+    /// What limits kept back, at most: as if every car that is at its limit, or waits, could draw
+    /// all that its EVSE gives.
+    pub throttled: Energy,
+}
+
+impl LoadSlot {
+    /// Short slots.
+    pub const MINUTE: Millis = Millis::from_secs(60);
+    /// Long slots.
+    pub const QUARTER: Millis = Millis::from_secs(15 * 60);
+    /// A day of short slots is kept.
+    pub const MINUTES: i64 = 24 * 60;
+    /// A week of long slots is kept.
+    pub const QUARTERS: i64 = 7 * 24 * 4;
+
+    /// How many slots of a span are kept.
+    pub fn kept(span: Millis) -> i64 {
+        if span == Self::MINUTE { Self::MINUTES } else { Self::QUARTERS }
+    }
+}
+
+impl RowBody for LoadSlot {}
 
 /// Which command an idempotency key made, and how it ended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -288,6 +288,9 @@ impl Site {
         if let Fact::SitePut(put) = fact {
             self.change(|common| common.put = Some(put.clone()));
         }
+        if let Fact::SiteRemoved(_) = fact {
+            self.change(|common| (common.put, common.load) = (None, None));
+        }
         let Some(id) = station_of(fact) else { return self.learn(fact, None) };
         match fact {
             Fact::StationReleased(_) | Fact::StationAdopted(_) | Fact::StationMoved(_) => {
@@ -309,7 +312,12 @@ impl Site {
             _ => None,
         };
         if let Fact::LoadFilled(filled) = fact {
-            return rows::shares(filled);
+            let mut rows = rows::shares(filled);
+            rows.extend(site.into_iter().flat_map(|site| self.slot_rows(site)));
+            return rows;
+        }
+        if let Fact::SiteRemoved(removed) = fact {
+            return rows::removed(&removed.site);
         }
         if let Fact::SitePut(put) = fact {
             return vec![(Key::site(&put.site), Some(row::Site::from(put.clone()).to_row()))];

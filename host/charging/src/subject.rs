@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 use crate::ids::{
     CdrId, CommandId, IdToken, SessionId, SiteId, StationId, TariffId, TransactionId,
 };
+use crate::row::LoadSlot;
+use crate::units::Millis;
 
 /// What an input or a fact is about: the unit of order, of snapshots and of sharding. Stored as
 /// `Display` writes it.
@@ -105,6 +107,8 @@ pub enum Table {
     Place = 16,
     /// What load control last said of an EVSE.
     EvseLoad = 17,
+    /// A slot of the history of a site's load.
+    LoadSlot = 18,
 }
 
 /// Where a row stands: a table, and parts that order and prefix it.
@@ -214,6 +218,24 @@ impl Key {
     /// The row of what load control last said of an EVSE, `STATION/1`.
     pub fn evse_load(evse: &str) -> Self {
         Self::new(Table::EvseLoad, &[evse])
+    }
+
+    /// The row of a slot of a site's history: a place in a ring, so that the next round takes it.
+    pub fn load_slot(site: &SiteId, slot: &LoadSlot) -> Self {
+        let place =
+            slot.start.0.div_euclid(slot.span.0.max(1)).rem_euclid(LoadSlot::kept(slot.span));
+        Self::load_place(site, slot.span, place)
+    }
+
+    /// The row at a place in the ring of a site's slots.
+    pub fn load_place(site: &SiteId, span: Millis, place: i64) -> Self {
+        let span = (span.0 / 1_000).to_string();
+        Self::new(Table::LoadSlot, &[site.as_str(), &span, &format!("{place:04}")])
+    }
+
+    /// All slots of a span of a site's history, in no order.
+    pub fn load_slots(site: &SiteId, span: Millis) -> Self {
+        Self::new(Table::LoadSlot, &[site.as_str(), &(span.0 / 1_000).to_string(), ""])
     }
 
     /// The row of a station's place.

@@ -84,6 +84,8 @@ pub struct Counters {
     pub actions: u64,
     /// Replies to calls of another process, dropped.
     pub strange_replies: u64,
+    /// Decisions of load control.
+    pub load_ticks: u64,
     /// Deadlines put off by a second, because a subject was due again and again.
     pub idle_deadlines: u64,
     /// Now: subjects in memory.
@@ -229,6 +231,11 @@ impl Engine {
         self.pending.is_uncommitted()
     }
 
+    /// Decisions of load control so far.
+    pub fn load_ticks(&self) -> u64 {
+        self.counters.load_ticks
+    }
+
     /// What it did and holds.
     pub fn counters(&self) -> Counters {
         Counters {
@@ -347,6 +354,7 @@ impl Engine {
             self.apply(id, &fact);
             self.mark_unsaved(id);
             self.counters.facts += 1;
+            self.counters.load_ticks += u64::from(matches!(fact, Fact::LoadFilled(_)));
             let rows = self.rows(id, &fact);
             let slot = self.subjects.get(id);
             let head = &mut self.heads[usize::from(slot.shard)];

@@ -35,6 +35,17 @@ pub struct SitePut {
     pub version: u64,
 }
 
+/// `site.removed/1`: an operator removed a site.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SiteRemoved {
+    /// When it was decided.
+    pub at: Timestamp,
+    /// By whom.
+    pub actor: Actor,
+    /// Which site.
+    pub site: SiteId,
+}
+
 /// Who operates a site.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Party {

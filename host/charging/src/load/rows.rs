@@ -318,9 +318,13 @@ pub(super) fn of_power(power: Power, millivolts: u32) -> Current {
     Current(i64::try_from(milliamps).unwrap_or(i64::MAX))
 }
 
-/// A value beside a limit, as people read it: `62.4 of 63 A`.
+/// A value of a row beside a limit, as people read it: `62.4 of 63 A`.
 pub fn beside(row: &Row, load: Current, limit: Current) -> String {
-    let (load, limit) = (row.shown(load), row.shown(limit));
+    beside_limit(row.shown(load), row.shown(limit))
+}
+
+/// A value beside a limit of the same unit.
+pub fn beside_limit(load: Amount, limit: Amount) -> String {
     let number = match load {
         Amount::Current(load) => Amps(load).to_string(),
         Amount::Power(load) => Watts(load).to_string(),

@@ -86,6 +86,14 @@ impl Places {
         Some((place.wanted(station), place.version()?))
     }
 
+    /// A station that is at a subject or is wanted there.
+    pub(super) fn wanted_at(&self, subject: &Subject) -> Option<&StationId> {
+        let there = |(id, place): &(&StationId, &Place)| {
+            place.holder(id) == *subject || place.wanted(id) == *subject
+        };
+        self.of.iter().find(there).map(|(id, _)| id)
+    }
+
     /// The number of a station's last move that is over.
     pub(super) fn moved(&self, station: &StationId) -> u64 {
         let place = self.of.get(station);

@@ -40,6 +40,7 @@ pub(super) fn station_of(fact: &Fact) -> Option<&StationId> {
         | Fact::TokenRemoved(_)
         | Fact::TariffPut(_)
         | Fact::SitePut(_)
+        | Fact::SiteRemoved(_)
         | Fact::LoadLimited(_)
         | Fact::LoadMetered(_)
         | Fact::LoadFilled(_)

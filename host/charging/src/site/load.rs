@@ -3,6 +3,7 @@
 //! Must never change but by facts, nor send anything itself.
 
 mod ask;
+mod history;
 mod learn;
 mod record;
 mod tick;
@@ -11,6 +12,7 @@ mod view;
 use std::sync::Arc;
 
 pub(super) use self::ask::what_is_wrong;
+use self::history::History;
 pub use self::view::{EvseView, LoadView, MeterView, RowView, SourceView};
 use super::Site;
 use crate::fact::site::SitePut;
@@ -51,6 +53,7 @@ pub(crate) struct Load {
     /// When to decide next.
     due: Option<Timestamp>,
     decided: Timestamp,
+    history: History,
 }
 
 /// What is known of an EVSE beside what the kernel knows.
@@ -106,12 +109,14 @@ impl Load {
             kernel: Kernel::default(),
             due: Some(put.at),
             decided: Timestamp(0),
+            history: History::default(),
         };
         let Some(before) = before else {
             load.kernel.apply(&event);
             return Some(load);
         };
         load.decided = before.decided;
+        load.history = before.history;
         load.kernel = before.kernel;
         load.kernel.apply(&event);
         for (evse, live) in before.rows.evses().iter().zip(before.evses) {

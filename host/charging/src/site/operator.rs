@@ -8,11 +8,11 @@ use super::station::Station;
 use super::transaction::Transaction;
 use crate::action::{Action, Done, Problem, Reply};
 use crate::context::{Context, Outcome};
-use crate::fact::site::SitePut;
+use crate::fact::site::{SitePut, SiteRemoved};
 use crate::fact::station::{Registration, StationProfileReset, StationRegistered, StationRemoved};
 use crate::fact::transaction::{BillingRecord, HeldFor, Quote, RepriceAsked, SessionSettled};
 use crate::fact::{Actor, Call, Fact};
-use crate::ids::{StationId, TransactionId};
+use crate::ids::{SiteId, StationId, TransactionId};
 use crate::input::{Precondition, Request};
 use crate::network::{done, problem, unmet};
 use crate::subject::Subject;
@@ -52,6 +52,9 @@ impl Site {
                 resolve(context, asking, held, accept, reason)
             }
             Request::PutSite(put, precondition) => self.put_site(asking, *put, precondition),
+            Request::RemoveSite(site, precondition) => {
+                self.remove_site(context, asking, site, precondition)
+            }
             Request::LimitLoad { circuit, source, windows } => {
                 self.limit_load(asking, circuit, source, windows)
             }
@@ -77,6 +80,48 @@ impl Site {
         put.actor = asking.actor;
         put.version = version.unwrap_or(0) + 1;
         done(asking.call, Done::Version(put.version), put)
+    }
+
+    /// With its stations their sessions would be lost: they have to be elsewhere before.
+    fn remove_site(
+        &self,
+        context: &Context<'_>,
+        asking: Asking,
+        site: SiteId,
+        precondition: Precondition,
+    ) -> Outcome {
+        let version = self.put().map(|put| put.version);
+        if !matches!(&self.subject, Subject::Site(own) if *own == site) || version.is_none() {
+            return problem(asking.call, Problem::NotFound(format!("no site {site}")));
+        }
+        if let Some(refused) = unmet(version, precondition) {
+            return problem(asking.call, refused);
+        }
+        if let Some(why) = self.in_use(context) {
+            return problem(asking.call, Problem::Conflict(why));
+        }
+        let removed = SiteRemoved { at: asking.now, actor: asking.actor, site };
+        done(asking.call, Done::Accepted, removed)
+    }
+
+    /// Why a site cannot be removed.
+    fn in_use(&self, context: &Context<'_>) -> Option<String> {
+        let open = self.counts().open;
+        if open > 0 {
+            return Some(format!("{open} sessions run at this site"));
+        }
+        if let Some(station) = self.stations().next() {
+            let others = self.stations().count() - 1;
+            let others = if others > 0 { format!(" and {others} more") } else { String::new() };
+            let why = if station.removed {
+                "it was removed here: register it again, place it elsewhere, remove it there"
+            } else {
+                "place them elsewhere first"
+            };
+            return Some(format!("{}{others} is at this site: {why}", station.id));
+        }
+        let coming = context.network.wanted_at(&self.subject)?;
+        Some(format!("{coming} is to come to this site, or is on its way from it"))
     }
 
     fn register(

@@ -120,6 +120,15 @@ pub(crate) fn shares(filled: &LoadFilled) -> Rows {
     filled.changes.iter().map(row).collect()
 }
 
+/// A site's own rows, and its history.
+pub(crate) fn removed(site: &SiteId) -> Rows {
+    let spans = [row::LoadSlot::MINUTE, row::LoadSlot::QUARTER];
+    let slots = spans.into_iter().flat_map(|span| {
+        (0..row::LoadSlot::kept(span)).map(move |place| Key::load_place(site, span, place))
+    });
+    [Key::site(site)].into_iter().chain(slots).map(|key| (key, None)).collect()
+}
+
 fn ended_rows(ended: &CommandEnded, effect: Option<bool>) -> Rows {
     if matches!(ended.wanted.intent, Intent::Limit(_)) {
         // Its row says what was granted: nobody asks how each of them went.

@@ -159,7 +159,8 @@ fn list_name(table: Table) -> &'static str {
         | Table::Idempotency
         | Table::Connector
         | Table::Place
-        | Table::EvseLoad => "other",
+        | Table::EvseLoad
+        | Table::LoadSlot => "other",
     }
 }
 

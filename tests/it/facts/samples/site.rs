@@ -42,7 +42,9 @@ pub(super) fn all() -> Vec<(&'static str, Fact)> {
     let adopted = StationAdopted { at: at(2), released: Box::new(released.clone()) };
     let moved =
         StationMoved { at: at(3), station: "CP-1".into(), from: site, to: own, number: u64::MAX };
+    let removed = SiteRemoved { at: at(4), actor: Actor::User("ada".into()), site: "north".into() };
     vec![
+        ("full", removed.into()),
         ("full", full.into()),
         ("least", least.into()),
         ("full", placed.into()),

@@ -376,6 +376,7 @@ impl Load {
     fn filled(&mut self, filled: &LoadFilled) {
         self.decided = filled.at;
         self.due = filled.next;
+        self.note(filled);
         for change in &filled.changes {
             let evse = EvseId::parse(&change.evse).and_then(|id| self.kernel.evse(&id));
             if let Some(live) = evse.and_then(|evse| self.evses.get_mut(evse as usize)) {

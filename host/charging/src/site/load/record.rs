@@ -3,6 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::history::History;
 use super::{Live, Load};
 use crate::fact::load::LoadRecorded;
 use crate::fact::site::Blob;
@@ -23,6 +24,8 @@ struct Body {
     meters: Vec<Option<Meter>>,
     due: Option<Timestamp>,
     decided: Timestamp,
+    #[serde(default)]
+    history: History,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -45,6 +48,7 @@ impl Load {
             meters: self.meters.clone(),
             due: self.due,
             decided: self.decided,
+            history: self.history.clone(),
         };
         // Numbers and text can always be written.
         let body = Blob(minicbor_serde::to_vec(&body).unwrap_or_default());
@@ -69,5 +73,6 @@ impl Load {
         self.evses = body.evses;
         self.meters = body.meters;
         (self.due, self.decided) = (body.due, body.decided);
+        self.history = body.history;
     }
 }

@@ -17,8 +17,9 @@ use crate::load::kernel::ledger::GrantId;
 use crate::load::kernel::meter::Standing;
 use crate::load::legs::Legs;
 use crate::load::rows::{EvseId, RowKind};
+use crate::row::LoadSlot;
 use crate::site::Site;
-use crate::units::{Current, Timestamp};
+use crate::units::{Current, Energy, Timestamp};
 
 /// Load control at one moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,6 +38,12 @@ pub struct LoadView {
     pub meters: Vec<MeterView>,
     /// Stations of the site of which its tree has no EVSE: what they draw is counted nowhere.
     pub strangers: Vec<StationId>,
+    /// Slots of its history that are not over.
+    pub history: Vec<LoadSlot>,
+    /// What limits kept back since the site is controlled, at most.
+    pub throttled: Energy,
+    /// Limits that the last check held back since then: each is a defect of ours.
+    pub withheld: u64,
     /// When it decided last.
     pub decided: Timestamp,
     /// When it decides next, if nothing happens.
@@ -152,6 +159,9 @@ impl Load {
             sources: self.source_views(now),
             meters: self.meter_views(now),
             strangers: Vec::new(),
+            history: self.history.open(),
+            throttled: self.history.throttled(),
+            withheld: self.history.withheld(),
             decided: self.decided,
             next: self.due,
         }

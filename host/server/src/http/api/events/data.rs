@@ -98,6 +98,7 @@ impl EventData {
             | Fact::PluginInstalled(_)
             | Fact::InputRefused(_) => network(fact),
             Fact::SitePut(_)
+            | Fact::SiteRemoved(_)
             | Fact::LoadLimited(_)
             | Fact::LoadMetered(_)
             | Fact::LoadFilled(_)
@@ -295,6 +296,7 @@ fn site(fact: &Fact) -> EventData {
             detail: Some(f.name.to_string()),
             ..EventData::default()
         },
+        Fact::SiteRemoved(f) => EventData { actor: by(&f.actor), ..EventData::default() },
         Fact::StationPlaced(f) => EventData {
             actor: by(&f.actor),
             version: Some(f.version),
