@@ -23,6 +23,7 @@ mod scores;
 mod siege;
 mod simulation;
 mod site_e2e;
+mod site_file;
 mod site_load;
 mod store;
 mod support;

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use crate::support::host::{configuration, prepare};
 use crate::support::process::free;
 use crate::support::station::{Station, ago};
-use crate::support::{Api, Process};
+use crate::support::{Api, Process, until};
 
 /// What the circuit carries, in tenths of an ampere on each line.
 const CIRCUIT: i64 = 200;
@@ -45,10 +45,22 @@ fn stations_of_three_versions_share_a_circuit_and_never_exceed_it() {
     });
     told.wait("all charge", |limits| limits.len() == 3 && limits.values().all(|l| *l >= LEAST));
     let before = told.renewed.load(Ordering::Relaxed);
-    for evse in api.get("/api/v1/sites/north/load")["evses"].as_array().unwrap() {
+    let load = api.get("/api/v1/sites/north/load");
+    let row = &load["circuits"][0]["rows"][0]["current_a"];
+    assert!(row["exposure"].as_f64() <= row["headroom"].as_f64(), "{row}");
+    for evse in load["evses"].as_array().unwrap() {
+        assert_eq!(evse["state"], "charging", "{evse}");
         assert!(evse["limit_a"].as_f64().unwrap() * 10.0 >= LEAST as f64, "{evse}");
         assert!(evse["reason"].as_str().unwrap().contains("grid"), "{evse}");
     }
+    until("what they draw", || {
+        let load = api.get("/api/v1/sites/north/load");
+        let draws = |evse: &Value| evse["measured_a"].as_f64().is_some_and(|drawn| drawn > 5.0);
+        load["evses"].as_array().unwrap().iter().all(draws).then_some(())
+    });
+    until("it in the history", || (drawn(&api) > Some(0)).then_some(()));
+    let there = api.send("DELETE", "/api/v1/sites/north", None);
+    assert_eq!(there.status, 409, "{}", there.text());
     // The grid operator leaves room for one car.
     let less = json!({ "circuit": "grid", "limits": [{ "current": "11 A" }] });
     api.put("/api/v1/sites/north/load/limits/dso", &less);
@@ -56,13 +68,23 @@ fn stations_of_three_versions_share_a_circuit_and_never_exceed_it() {
     told.wait("the lower limit", is_less);
     process.kill_in(Duration::ZERO).join().unwrap();
     let process = Process::start(&config);
-    process.api(http, &folder.path().join("data/admin.token"));
+    let api = process.api(http, &folder.path().join("data/admin.token"));
+    assert!(drawn(&api) > Some(0), "what was drawn before the kill is remembered");
     told.wait("all are back after kill -9", |_| told.reconnected.load(Ordering::Relaxed) >= 3);
     told.wait("the lower limit", is_less);
+    let row = &api.get("/api/v1/sites/north/load")["circuits"][0]["rows"][0];
+    assert_eq!((&row["set_by"], &row["current_a"]["limit"]), (&"dso".into(), &11.into()), "{row}");
     told.over.store(true, Ordering::Relaxed);
     stations.into_iter().for_each(|station| station.join().unwrap());
     assert!(before >= 3, "each was told a limit, not {before} times");
     assert_eq!(told.most.lock().unwrap().1, Vec::<String>::new());
+}
+
+/// The most that the history knows the site to have drawn, in W.
+fn drawn(api: &Api) -> Option<i64> {
+    let history = api.get("/api/v1/sites/north/load/history");
+    let slots = history["slots"].as_array().unwrap().iter();
+    slots.filter_map(|slot| slot["measured_most_w"].as_i64()).max()
 }
 
 fn make_site(api: &Api) {

@@ -3,6 +3,7 @@
 //! and gone with it: the log keeps what began an episode. Must never grow with the number of
 //! peers, and never make who raises one wait.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use busbar_charging::units::{Millis, Timestamp};
@@ -23,7 +24,7 @@ const BEHIND: usize = 64;
 const LONGEST: usize = 300;
 
 /// What happened.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum AlertKind {
     /// A wrong password, or an identity that is not registered. The subject is the station, or the
@@ -47,6 +48,21 @@ pub enum AlertKind {
     TooManyConnections,
     /// A wrong token was sent to the API. The subject is the address.
     FailedToken,
+    /// An EVSE draws more than it may: it is counted with what it draws.
+    LoadLimitIgnored,
+    /// A meter of a site's circuit is silent.
+    LoadMeterSilent,
+    /// A source of limits is silent, and its fallback holds.
+    LoadSourceSilent,
+    /// A station was written as many limits in a day as its memory should bear.
+    LoadWriteBudget,
+    /// More is measured on a circuit than it may carry.
+    LoadOverLimit,
+    /// Without control a circuit would carry more than it may, or a station of the site is not in
+    /// its tree.
+    LoadCommissioning,
+    /// The last check of load control held a limit back: a defect of ours.
+    LoadLimitWithheld,
 }
 
 impl AlertKind {
@@ -63,6 +79,13 @@ impl AlertKind {
             Self::WithoutPassword => "without_password",
             Self::TooManyConnections => "too_many_connections",
             Self::FailedToken => "failed_token",
+            Self::LoadLimitIgnored => "load_limit_ignored",
+            Self::LoadMeterSilent => "load_meter_silent",
+            Self::LoadSourceSilent => "load_source_silent",
+            Self::LoadWriteBudget => "load_write_budget",
+            Self::LoadOverLimit => "load_over_limit",
+            Self::LoadCommissioning => "load_commissioning",
+            Self::LoadLimitWithheld => "load_limit_withheld",
         }
     }
 }
@@ -74,7 +97,7 @@ pub struct Alert {
     pub id: u64,
     /// What happened.
     pub kind: AlertKind,
-    /// To whom, or by whom: a station's identity or an address.
+    /// To whom, or by whom: a station's identity, an EVSE, a part of a site or an address.
     pub subject: Box<str>,
     /// What was seen last, for people.
     pub detail: Box<str>,
@@ -82,8 +105,21 @@ pub struct Alert {
     pub first: Timestamp,
     /// When it was last seen.
     pub last: Timestamp,
-    /// How often it was seen.
+    /// How often it was seen; of what stands, how often it began.
     pub count: u64,
+    /// Whether it stands until it is over; none where it only happens.
+    pub standing: Option<bool>,
+}
+
+/// Something that stands until it is over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// What.
+    pub kind: AlertKind,
+    /// With whom.
+    pub subject: String,
+    /// What is seen now, for people.
+    pub detail: String,
 }
 
 /// All episodes that are remembered. Cheap to clone.
@@ -116,19 +152,45 @@ impl Alerts {
     pub fn raise(&self, kind: AlertKind, subject: &str, detail: &str) {
         self.inner.metrics.security_event(kind.name());
         let begun = self.list().raise(clock::now(), kind, subject, detail);
+        self.tell(begun, "security");
+    }
+
+    /// All that stands now; what stood before and is not among it is over.
+    pub fn stand(&self, all: &[Standing]) {
+        let now = clock::now();
+        for one in all {
+            let (begins, told) = self.list().stand(now, one);
+            if begins {
+                self.inner.metrics.security_event(one.kind.name());
+            }
+            self.tell(told, "something to look at");
+        }
+        for alert in self.list().end(now, all) {
+            let (kind, subject) = (alert.kind.name(), &alert.subject);
+            tracing::info!(alert = kind, %subject, "it is over");
+        }
+    }
+
+    fn tell(&self, begun: Option<Alert>, what: &'static str) {
         if let Some(alert) = begun {
-            let (kind, subject, detail) = (kind.name(), &alert.subject, &alert.detail);
-            tracing::warn!(alert = kind, %subject, %detail, "security");
+            let (kind, subject, detail) = (alert.kind.name(), &alert.subject, &alert.detail);
+            tracing::warn!(alert = kind, %subject, %detail, "{what}");
             // Nobody may follow.
             let _nobody = self.inner.begun.send(alert);
         }
     }
 
     /// The newest episodes before `before`, newest first, at most `limit` and one more.
-    pub fn page(&self, kind: Option<AlertKind>, before: Option<u64>, limit: usize) -> Vec<Alert> {
+    pub fn page(
+        &self,
+        (kind, standing): (Option<AlertKind>, Option<bool>),
+        before: Option<u64>,
+        limit: usize,
+    ) -> Vec<Alert> {
         let list = self.list();
         let wanted = list.alerts.iter().rev().filter(|alert| {
             kind.is_none_or(|kind| kind == alert.kind)
+                && standing.is_none_or(|wanted| wanted == (alert.standing == Some(true)))
                 && before.is_none_or(|before| alert.id < before)
         });
         wanted.take(limit + 1).cloned().collect()
@@ -153,27 +215,73 @@ impl List {
         subject: &str,
         detail: &str,
     ) -> Option<Alert> {
-        let detail: Box<str> = detail.chars().take(LONGEST).collect::<String>().into();
-        let same = |alert: &&mut Alert| alert.kind == kind && *alert.subject == *subject;
-        let known = self.alerts.iter_mut().rev().find(same);
-        if let Some(known) = known.filter(|known| now.since(known.last) < PAUSE) {
+        if let Some(known) = self.known(now, kind, subject) {
             known.count += 1;
             known.last = known.last.max(now);
-            known.detail = detail;
+            known.detail = cut(detail);
             return None;
         }
-        let of_kind = |alert: &Alert| alert.kind == kind;
-        if self.alerts.iter().filter(|alert| of_kind(alert)).count() >= PER_KIND
-            && let Some(oldest) = self.alerts.iter().position(of_kind)
-        {
+        self.begin(now, kind, subject, detail, None)
+    }
+
+    /// It stands: whether it has just begun to, and the episode if that has just begun.
+    fn stand(&mut self, now: Timestamp, one: &Standing) -> (bool, Option<Alert>) {
+        if let Some(known) = self.known(now, one.kind, &one.subject) {
+            let begins = known.standing.replace(true) != Some(true);
+            known.count += u64::from(begins);
+            known.last = known.last.max(now);
+            known.detail = cut(&one.detail);
+            return (begins, None);
+        }
+        let begun = self.begin(now, one.kind, &one.subject, &one.detail, Some(true));
+        (begun.is_some(), begun)
+    }
+
+    /// What stood and does not stand any more.
+    fn end(&mut self, now: Timestamp, all: &[Standing]) -> Vec<Alert> {
+        let stands: BTreeSet<_> = all.iter().map(|one| (one.kind, &*one.subject)).collect();
+        let over = self.alerts.iter_mut().filter(|alert| {
+            alert.standing == Some(true) && !stands.contains(&(alert.kind, &*alert.subject))
+        });
+        let over = over.map(|alert| {
+            (alert.standing, alert.last) = (Some(false), now);
+            alert.clone()
+        });
+        over.collect()
+    }
+
+    /// An episode that goes on.
+    fn known(&mut self, now: Timestamp, kind: AlertKind, subject: &str) -> Option<&mut Alert> {
+        let same = |alert: &&mut Alert| alert.kind == kind && *alert.subject == *subject;
+        let known = self.alerts.iter_mut().rev().find(same);
+        known.filter(|known| known.standing == Some(true) || now.since(known.last) < PAUSE)
+    }
+
+    /// None where as many of its kind stand as are remembered.
+    fn begin(
+        &mut self,
+        now: Timestamp,
+        kind: AlertKind,
+        subject: &str,
+        detail: &str,
+        standing: Option<bool>,
+    ) -> Option<Alert> {
+        let of_kind = |alert: &&Alert| alert.kind == kind;
+        if self.alerts.iter().filter(of_kind).count() >= PER_KIND {
+            let may_go = |alert: &Alert| of_kind(&alert) && alert.standing != Some(true);
+            let oldest = self.alerts.iter().position(may_go)?;
             self.alerts.remove(oldest);
         }
         self.last_id += 1;
-        let (id, subject) = (self.last_id, subject.into());
-        let alert = Alert { id, kind, subject, detail, first: now, last: now, count: 1 };
+        let (id, subject, detail) = (self.last_id, subject.into(), cut(detail));
+        let alert = Alert { id, kind, subject, detail, first: now, last: now, count: 1, standing };
         self.alerts.push(alert.clone());
         Some(alert)
     }
+}
+
+fn cut(detail: &str) -> Box<str> {
+    detail.chars().take(LONGEST).collect::<String>().into()
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 
 mod read;
 mod sections;
+mod sites;
 mod tree;
 pub mod values;
 
@@ -12,6 +13,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use busbar_charging::context::Policy;
+use busbar_charging::fact::site::Party;
+use busbar_charging::ids::{SiteId, StationId};
+use busbar_charging::load::config::Config as LoadConfig;
 use busbar_charging::units::{Currency, Energy, Millis, Power};
 
 pub use read::Problem;
@@ -39,6 +43,8 @@ pub struct Config {
     pub review: Review,
     /// What all stations share that have no site of their own.
     pub site: Site,
+    /// Sites that the file has.
+    pub sites: Vec<SiteFile>,
     /// The embedded store.
     pub store: Store,
     /// The frame log.
@@ -169,6 +175,27 @@ pub struct Site {
     pub time_zone: String,
     /// ISO 4217: the currency of a tariff that names none.
     pub currency: Currency,
+}
+
+/// A site that the configuration file has: the file is where it is changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SiteFile {
+    /// What the API calls it.
+    pub id: SiteId,
+    /// For people.
+    pub name: String,
+    /// IANA.
+    pub time_zone: String,
+    /// ISO 4217.
+    pub currency: Currency,
+    /// Who operates it.
+    pub party: Option<Party>,
+    /// Its stations.
+    pub stations: Vec<StationId>,
+    /// How its load is controlled.
+    pub load: Option<LoadConfig>,
+    /// The name of the file and the line, as `busbar.toml:12`.
+    pub place: String,
 }
 
 /// The embedded store.

@@ -30,6 +30,7 @@ use crate::backup::CopyStore;
 use crate::config::{Config, Http, Serves};
 use crate::node::Node;
 use crate::secrets::{Digest, InstallationKey};
+use crate::sites::Configured;
 use crate::telemetry::Metrics;
 
 pub use listen::{Bound, Running, bind};
@@ -50,6 +51,7 @@ pub struct App {
     followers: Arc<Semaphore>,
     ending: watch::Sender<bool>,
     allow_unsigned: bool,
+    configured: Configured,
     backup: Option<(CopyStore, PathBuf, Option<PathBuf>)>,
     site: Site,
     started: Timestamp,
@@ -107,6 +109,7 @@ impl App {
             ending: watch::channel(false).0,
             backup: None,
             allow_unsigned: config.plugins.allow_unsigned,
+            configured: Configured::new(&config.sites),
             site: Site {
                 name: config.site.name.clone(),
                 time_zone: config.site.time_zone.clone(),
@@ -127,6 +130,11 @@ impl App {
     /// What an operator should look at.
     pub fn alerts(&self) -> &Alerts {
         &self.alerts
+    }
+
+    /// What is measured.
+    pub fn metrics(&self) -> Metrics {
+        self.metrics.clone()
     }
 
     fn is_admin_token(&self, token: &[u8]) -> bool {

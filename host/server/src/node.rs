@@ -8,12 +8,14 @@ mod life;
 pub mod live;
 mod machine;
 mod plugins;
+mod query;
 mod workers;
 
 pub use connections::{Mailbox, Opening};
 pub use life::{Life, Message};
 pub use machine::{Frames, Machine, OpenStore, StartError};
 pub use plugins::{PluginHost, PluginHostError};
+pub use query::Query;
 
 use std::fmt;
 use std::sync::Arc;
@@ -21,9 +23,10 @@ use std::time::Duration;
 
 use busbar_charging::action::{Done, Problem};
 use busbar_charging::fact::Actor;
-use busbar_charging::ids::{Hash, StationId};
+use busbar_charging::ids::{Hash, SiteId, StationId};
 use busbar_charging::input::Request;
 use busbar_charging::pricing::{CutSession, Line, PreparedTariff, PriceError};
+use busbar_charging::site::LoadView;
 use busbar_charging::subject::Subject;
 use busbar_charging::units::{Currency, Timestamp};
 use busbar_engine::store::{Reader, StoreError};
@@ -40,6 +43,7 @@ pub struct Node {
     runtime: Arc<dyn Runtime>,
     live: Arc<Live>,
     reads: Arc<Semaphore>,
+    queries: Arc<Semaphore>,
 }
 
 /// What runs behind a `Node`. None of its methods may wait for the core.
@@ -50,6 +54,13 @@ pub trait Runtime: Send + Sync {
     /// # Errors
     /// The node takes no requests: it drains, or its store is being opened again.
     fn submit(&self, ask: Ask) -> Result<(), NotReady>;
+
+    /// Asks the state between two inputs. Dropping the question's sender means that the node
+    /// cannot answer any more.
+    ///
+    /// # Errors
+    /// The node has no state: its store is being opened again.
+    fn query(&self, query: Query) -> Result<(), NotReady>;
 
     /// A reader of everything that is committed; none while the store is being opened.
     fn reader(&self) -> Option<Arc<dyn Reader>>;
@@ -233,7 +244,8 @@ pub struct FrameRecord {
 impl Node {
     /// A handle to a runtime that publishes its facts to `live`.
     pub fn new(runtime: Arc<dyn Runtime>, live: Arc<Live>) -> Self {
-        Self { runtime, live, reads: Arc::new(Semaphore::new(READS_AT_ONCE)) }
+        let reads = Arc::new(Semaphore::new(READS_AT_ONCE));
+        Self { runtime, live, reads, queries: Arc::new(Semaphore::new(1)) }
     }
 
     /// Asks the core and waits for the durable answer, at most for `patience`.
@@ -255,6 +267,42 @@ impl Node {
             Ok(Err(_)) => Err(AskError::Unavailable),
             Ok(Ok(answer)) => answer.map_err(AskError::Problem),
         }
+    }
+
+    /// How a site's load stands now; none where it is not controlled. It takes the deciding thread
+    /// as long as a decision about the site, so one is asked for at a time.
+    ///
+    /// # Errors
+    /// The node does not answer.
+    pub async fn load(
+        &self,
+        site: &SiteId,
+        patience: Duration,
+    ) -> Result<Option<Box<LoadView>>, AskError> {
+        self.query(|answer| Query::Load(site.clone(), answer), patience).await
+    }
+
+    /// The sites whose load is controlled, in order.
+    ///
+    /// # Errors
+    /// The node does not answer.
+    pub async fn controlled(&self, patience: Duration) -> Result<Vec<SiteId>, AskError> {
+        self.query(Query::Controlled, patience).await
+    }
+
+    async fn query<T>(
+        &self,
+        query: impl FnOnce(oneshot::Sender<T>) -> Query,
+        patience: Duration,
+    ) -> Result<T, AskError> {
+        let asked = async {
+            let turn = self.queries.acquire().await;
+            let _turn = turn.map_err(|_| AskError::Unavailable)?;
+            let (answer, answered) = oneshot::channel();
+            self.runtime.query(query(answer)).map_err(|NotReady| AskError::Unavailable)?;
+            answered.await.map_err(|_| AskError::Unavailable)
+        };
+        tokio::time::timeout(patience, asked).await.map_err(|_| AskError::TimedOut)?
     }
 
     /// Reads rows on a blocking thread; a few reads at once.

@@ -19,7 +19,7 @@ use crate::http::{self, App};
 use crate::node::{FramePage, FrameQuery, FrameRecord, Frames, Machine, Node, PluginHost};
 use crate::secrets::{InstallationKey, admin_token};
 use crate::telemetry::Metrics;
-use crate::{plugins, ws};
+use crate::{load_watch, plugins, sites, ws};
 
 /// Connections have so long for their last words.
 const LAST_WORDS: Duration = Duration::from_secs(10);
@@ -37,6 +37,7 @@ pub struct Host {
     app: Arc<App>,
     frames: FrameLog,
     space: tokio::task::JoinHandle<()>,
+    loads: tokio::task::JoinHandle<()>,
     addresses: Addresses,
     token: (String, PathBuf),
 }
@@ -99,7 +100,9 @@ impl Host {
         let ocpp = bound.serve(&shared);
         let https = bound_https.into_iter().map(|bound| bound.serve(&app)).collect();
         let space = tokio::spawn(watch_space(keeper, machine.low_space()));
-        Ok(Self { machine, node, ocpp, https, app, frames, space, addresses, token })
+        let loads =
+            tokio::spawn(load_watch::watch(node.clone(), app.metrics(), app.alerts().clone()));
+        Ok(Self { machine, node, ocpp, https, app, frames, space, loads, addresses, token })
     }
 
     /// Where it listens.
@@ -126,6 +129,7 @@ impl Host {
             http.stop(LAST_REQUESTS).await;
         }
         self.space.abort();
+        self.loads.abort();
         let (machine, frames) = (self.machine, self.frames);
         let ending = tokio::task::spawn_blocking(move || {
             machine.stop();
@@ -232,6 +236,7 @@ async fn start_machine(
     let started = starting.await.map_err(|error| format!("starting failed: {error}"))?;
     let (machine, node, kept) = started?;
     plugins::install(&node, kept).await?;
+    sites::apply(&node, &config.sites).await?;
     Ok((machine, node, keeper))
 }
 

@@ -5,4 +5,4 @@ mod logs;
 mod metrics;
 
 pub use logs::start as start_logs;
-pub use metrics::{Metrics, OcppFrames};
+pub use metrics::{Metrics, OcppFrames, RowLoad, SiteLoad};

@@ -223,6 +223,11 @@ impl<'a> Section<'a> {
         if self.name.is_empty() { key.to_owned() } else { format!("{}.{key}", self.name) }
     }
 
+    /// A value as it stands, if it is there.
+    pub(super) fn raw(&self, key: &'static str) -> Option<&'a Value> {
+        self.value(key)
+    }
+
     fn value(&self, key: &'static str) -> Option<&'a Value> {
         self.known.borrow_mut().insert(key);
         self.table?.get(key).map(|(_, value)| value)

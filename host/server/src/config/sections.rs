@@ -31,6 +31,7 @@ pub(super) fn read(tree: &Table, file: Option<&Path>, folder: &Path) -> (Config,
     let path = file.unwrap_or(Path::new(super::DEFAULT_FILE)).to_owned();
     let origin = Origin::File { path: Arc::new(path), line: 1, column: 1 };
     let root = Section::new("", Some(tree), origin, &problems);
+    let common = site(&root.section("site"));
     let config = Config {
         file: file.map(Path::to_owned),
         data: root.path_of("data").unwrap_or_else(|| PathBuf::from("busbar-data")),
@@ -39,7 +40,8 @@ pub(super) fn read(tree: &Table, file: Option<&Path>, folder: &Path) -> (Config,
         billing: billing(&root.section("billing")),
         authorization: authorization(&root.section("authorization")),
         review: review(&root.section("review")),
-        site: site(&root.section("site")),
+        sites: super::sites::sites(&root, &common),
+        site: common,
         store: store(&root.section("store")),
         frames: frames(&root.section("frames")),
         log: log(&root.section("log")),
@@ -200,15 +202,17 @@ fn review(section: &Section<'_>) -> Review {
 fn site(section: &Section<'_>) -> Site {
     Site {
         name: section.text("name", "Busbar"),
-        time_zone: section.get("time_zone", "Etc/UTC".to_owned(), |value| {
-            let name = text(value)?;
-            match jiff::tz::TimeZone::get(name) {
-                Ok(_) => Ok(name.to_owned()),
-                Err(_) => Err(format!("{name:?} is not a time zone of IANA, as Europe/Berlin is")),
-            }
-        }),
+        time_zone: section.get("time_zone", "Etc/UTC".to_owned(), time_zone),
         currency: section
             .get("currency", euro(), |value| Currency::try_from(text(value)?.to_owned())),
+    }
+}
+
+pub(super) fn time_zone(value: &Value) -> Result<String, String> {
+    let name = text(value)?;
+    match jiff::tz::TimeZone::get(name) {
+        Ok(_) => Ok(name.to_owned()),
+        Err(_) => Err(format!("{name:?} is not a time zone of IANA, as Europe/Berlin is")),
     }
 }
 

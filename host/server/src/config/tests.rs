@@ -1,5 +1,7 @@
 //! Configurations, right and wrong.
 
+mod sites;
+
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 

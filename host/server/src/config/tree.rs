@@ -19,6 +19,19 @@ pub(super) enum Origin {
     Env(String),
 }
 
+impl Origin {
+    /// The file's name and the line, or the variable: what may be told to anyone.
+    pub(super) fn in_file(&self) -> String {
+        match self {
+            Self::File { path, line, .. } => {
+                let name = path.file_name().unwrap_or(path.as_os_str());
+                format!("{}:{line}", name.to_string_lossy())
+            }
+            Self::Env(name) => name.clone(),
+        }
+    }
+}
+
 /// A value with its place.
 #[derive(Clone, Debug)]
 pub(super) struct Value {

@@ -9,4 +9,5 @@ mod load;
 mod nonsense;
 mod pages;
 pub(super) mod rig;
+mod sites;
 mod who_may;

@@ -11,6 +11,7 @@ use busbar_charging::context::Policy;
 use busbar_charging::fact::Call;
 use busbar_charging::input::{CommandReturned, Input};
 use busbar_charging::subject::Subject;
+use busbar_charging::units::Timestamp;
 use busbar_engine::store::{Batch, Restored, Store, StoreError};
 use busbar_engine::{BatchId, Engine, Event, Output, Tuning};
 use busbar_store::{Committed, Committer};
@@ -20,7 +21,7 @@ use super::connections::{Connections, Opening};
 use super::inbox::{Inbox, Sender, inbox};
 use super::live::Live;
 use super::workers::{Readers, Workers};
-use super::{Ask, Status};
+use super::{Ask, Query, Status};
 use crate::clock;
 use crate::telemetry::Metrics;
 
@@ -40,6 +41,8 @@ pub enum Message {
     Event(Event),
     /// A request from the API.
     Ask(Ask),
+    /// A question to the state.
+    Query(Query),
     /// A connection opens.
     Open(Opening),
     /// A connection has ended, and its last inputs were sent before.
@@ -233,7 +236,7 @@ impl Deciding {
 
     fn drain_outputs(&mut self) {
         let now = clock::now();
-        while let Some(output) = self.engine.poll(now) {
+        while let Some(output) = self.poll(now) {
             match output {
                 Output::Recall(id, needs) => self.readers.recall(id, needs),
                 Output::Commit(id, batch) => {
@@ -244,6 +247,17 @@ impl Deciding {
                 Output::Act(action) => self.act(action),
             }
         }
+    }
+
+    /// What is due is decided while the engine is polled; load control takes the most of it.
+    fn poll(&mut self, now: Timestamp) -> Option<Output> {
+        let (before, began) = (self.engine.load_ticks(), Instant::now());
+        let output = self.engine.poll(now);
+        let ticks = self.engine.load_ticks() - before;
+        if ticks > 0 {
+            self.shared.metrics.load_ticks(ticks, began.elapsed());
+        }
+        output
     }
 
     fn act(&mut self, action: Action) {
@@ -280,6 +294,7 @@ impl Deciding {
         match message {
             Message::Event(event) => self.engine.handle(event, now),
             Message::Ask(ask) => self.ask(ask),
+            Message::Query(query) => query.answer(&self.engine, now),
             Message::Open(opening) => self.connections.open(opening),
             Message::Closed(generation) => self.connections.close(generation),
             Message::Committed(id, Ok(())) => {

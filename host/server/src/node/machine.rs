@@ -12,7 +12,7 @@ use super::life::{Birth, End, Life, Message, Shared, run};
 use super::live::Live;
 use super::plugins::PluginHost;
 use super::workers::Workers;
-use super::{Ask, FramePage, FrameQuery, Node, NotReady, Plugins, Runtime, Status};
+use super::{Ask, FramePage, FrameQuery, Node, NotReady, Plugins, Query, Runtime, Status};
 use crate::secrets;
 use crate::telemetry::Metrics;
 
@@ -158,6 +158,13 @@ impl Runtime for Inner {
         let ready = self.life().filter(|_| !lock(&self.status).draining);
         match ready {
             Some(life) if life.send(Message::Ask(ask)) => Ok(()),
+            _ => Err(NotReady),
+        }
+    }
+
+    fn query(&self, query: Query) -> Result<(), NotReady> {
+        match self.life() {
+            Some(life) if life.send(Message::Query(query)) => Ok(()),
             _ => Err(NotReady),
         }
     }

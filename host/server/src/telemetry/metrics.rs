@@ -1,12 +1,13 @@
 //! Owns the metrics: a closed set of families with closed labels. No label names a station, a
 //! token or anything else that a peer can choose. Must never grow with the number of peers.
 
+mod load;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::http::{Method, StatusCode};
 use busbar_charging::fact::Fact;
-use busbar_charging::fact::command::{CommandWanted, Intent};
 use busbar_charging::subject::Subject;
 use busbar_engine::store::Position;
 use prometheus_client::encoding::EncodeLabelSet;
@@ -16,6 +17,8 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
+use self::load::LoadMetrics;
+pub use self::load::{RowLoad, SiteLoad};
 use crate::node::Status;
 
 /// All metrics. Cheap to clone.
@@ -38,8 +41,7 @@ struct Inner {
     commits: Counter,
     commit_seconds: Histogram,
     restarts: Counter,
-    limits: Counter,
-    limits_withheld: Counter,
+    load: LoadMetrics,
     stations: Gauge,
     connected: Gauge,
     open_sessions: Gauge,
@@ -108,8 +110,7 @@ impl Metrics {
             commits: Counter::default(),
             commit_seconds: seconds(),
             restarts: Counter::default(),
-            limits: Counter::default(),
-            limits_withheld: Counter::default(),
+            load: LoadMetrics::new(),
             stations: Gauge::default(),
             connected: Gauge::default(),
             open_sessions: Gauge::default(),
@@ -119,6 +120,7 @@ impl Metrics {
         };
         inner.register_counts();
         inner.register_state();
+        inner.load.register(&mut inner.registry);
         Self { inner: Arc::new(inner) }
     }
 
@@ -183,17 +185,17 @@ impl Metrics {
 
     /// What load control did, as its facts become durable.
     pub fn load_control(&self, facts: &[(Position, Subject, Fact)]) {
-        for (_, _, fact) in facts {
-            match fact {
-                Fact::LoadFilled(filled) => {
-                    self.inner.limits_withheld.inc_by(filled.withheld.into());
-                }
-                Fact::CommandWanted(CommandWanted { intent: Intent::Limit(_), .. }) => {
-                    self.inner.limits.inc();
-                }
-                _ => {}
-            }
-        }
+        self.inner.load.facts(facts);
+    }
+
+    /// Load control decided so often, in so long.
+    pub fn load_ticks(&self, ticks: u64, took: Duration) {
+        self.inner.load.ticks(ticks, took);
+    }
+
+    /// How the load of all controlled sites stands now.
+    pub fn observe_loads(&self, sites: &[SiteLoad]) {
+        self.inner.load.sites(sites);
     }
 
     /// Where the node stands now.
@@ -213,6 +215,7 @@ impl Metrics {
     /// As Prometheus reads it.
     pub fn encode(&self) -> String {
         let mut text = String::new();
+        let _shown = self.inner.load.shown();
         // Writing to a string cannot fail.
         let _ = prometheus_client::encoding::text::encode(&mut text, &self.inner.registry);
         text
@@ -243,10 +246,6 @@ impl Inner {
         registry.register_with_unit("commit", "Time to commit", Unit::Seconds, seconds);
         let help = "Starts of the engine after its store failed";
         registry.register("engine_restarts", help, self.restarts.clone());
-        let help = "Limits that load control has sent";
-        registry.register("load_limits", help, self.limits.clone());
-        let help = "Limits that the last check of load control held back: each is a defect";
-        registry.register("load_limits_withheld", help, self.limits_withheld.clone());
     }
 
     fn register_state(&mut self) {

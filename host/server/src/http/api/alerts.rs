@@ -22,14 +22,18 @@ pub struct Alert {
     /// Within this process: a start begins anew.
     id: String,
     kind: AlertKind,
-    /// A station's identity, or an address.
+    /// A station's identity, an EVSE, a part of a site (`north: feeder B`) or an address.
     subject: String,
     /// What was seen last, for people.
     detail: String,
     first_at: Time,
     last_at: Time,
-    /// How often it was seen.
+    /// How often it was seen; of what stands, how often it began.
     count: u64,
+    /// True while it stands; false once that is over, at `last_at`. Absent where a kind only
+    /// happens.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    standing: Option<bool>,
 }
 
 /// What a list of alerts takes.
@@ -40,6 +44,9 @@ pub struct AlertQuery {
     /// Only of this kind.
     #[param(required = false)]
     kind: Option<AlertKind>,
+    /// True: only what stands now. False: only what is over or only happens.
+    #[param(required = false)]
+    standing: Option<bool>,
     /// At most so many: 1 to 500, 50 where nothing is said.
     #[param(required = false)]
     limit: Option<usize>,
@@ -62,7 +69,7 @@ pub async fn list(
     let before = cursor(LIST, query.cursor.as_deref())?;
     let wrong = |_| Kind::InvalidCursor.because("take next_cursor of the page before");
     let before = before.map(|place| place.parse()).transpose().map_err(wrong)?;
-    let mut found = app.alerts().page(query.kind, before, limit);
+    let mut found = app.alerts().page((query.kind, query.standing), before, limit);
     let more = found.len() > limit;
     found.truncate(limit);
     let last = found.last().filter(|_| more);
@@ -81,6 +88,7 @@ impl From<alerts::Alert> for Alert {
             first_at: Time(alert.first),
             last_at: Time(alert.last),
             count: alert.count,
+            standing: alert.standing,
         }
     }
 }

@@ -1,6 +1,9 @@
 //! `sites/{site}/load`: what each EVSE may draw and why, and what outsiders say: limits of a grid
 //! operator or an energy manager, readings of a site's meters. Must never decide who gets what.
 
+pub mod history;
+mod view;
+
 use std::sync::Arc;
 
 use axum::extract::State;
@@ -8,52 +11,23 @@ use axum::http::StatusCode;
 use busbar_charging::fact::Actor;
 use busbar_charging::input::Request;
 use busbar_charging::load::amount::{PerLine, Watts};
-use busbar_charging::load::config::Config;
 use busbar_charging::load::external::Window;
 use busbar_charging::load::rows::CircuitLimit;
-use busbar_charging::row;
-use busbar_charging::subject::{Key, Subject};
+use busbar_charging::subject::Subject;
 use busbar_charging::units::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use utoipa::ToSchema;
 
+pub use self::view::{EvseState, Load};
+use super::PATIENCE;
 use super::sites::{find, missing};
-use super::{PATIENCE, body};
 use crate::clock;
 use crate::http::App;
 use crate::http::body::{Json, Path};
 use crate::http::guard::Caller;
 use crate::http::names;
 use crate::http::problem::{Kind, Problem, ProblemDetails};
-use crate::http::units::{A, Time};
-
-/// How a site's load is controlled now.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct Load {
-    site_id: String,
-    /// `policy`, `model` and `tree`, as the site has them.
-    #[schema(value_type = Object)]
-    configuration: Config,
-    /// In the order of the tree.
-    evses: Vec<EvseLoad>,
-}
-
-/// What an EVSE may draw, and why it is no more.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct EvseLoad {
-    /// `STATION/1`.
-    #[schema(example = "CS-0007/1")]
-    evse: String,
-    /// The limit on each phase that its station was told last; 0 while it waits, `null` where it
-    /// was told none yet.
-    limit_a: Option<A>,
-    /// For people; none where nothing was decided yet.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(example = "6.0 A: feeder B, L2 at 62.4 of 63 A")]
-    reason: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    decided_at: Option<Time>,
-}
+use crate::http::units::Time;
 
 /// What a source outside says about a circuit.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -94,31 +68,24 @@ pub struct ReadingPut {
     with_evses: bool,
 }
 
-/// What each EVSE may draw, and why.
+/// How the load stands now: the tree with what may flow and what does, what each EVSE may draw and
+/// why, limits from outside and meters.
 #[utoipa::path(
     get, path = "/api/v1/sites/{site}/load", tag = "sites",
     params(("site" = String, Path)),
-    responses((status = 200, body = Load), (status = 404, body = ProblemDetails)),
+    responses(
+        (status = 200, body = Load), (status = 404, body = ProblemDetails),
+        (status = 503, body = ProblemDetails),
+    ),
 )]
 pub async fn get(
     State(app): State<Arc<App>>,
     Path(id): Path<String>,
 ) -> Result<axum::Json<Load>, Problem> {
     let site = names::site(&id)?;
-    let stored = find(&app, &site).await?.ok_or_else(missing)?.put.load;
-    let configuration = stored.and_then(|load| Config::read(load.version, &load.body.0).ok());
-    let configuration = configuration
-        .ok_or_else(|| Kind::NotFound.because("the load of this site is not controlled"))?;
-    let names: Vec<_> =
-        configuration.tree.evses.iter().map(|point| point.evse.to_string()).collect();
-    let evses = app.node.read(move |reader| {
-        let shown = |evse: String| {
-            let said = body::<row::EvseLoad>(reader, &Key::evse_load(&evse))?;
-            Ok(EvseLoad::of(evse, said))
-        };
-        names.into_iter().map(shown).collect()
-    });
-    Ok(axum::Json(Load { site_id: site.to_string(), configuration, evses: evses.await? }))
+    find(&app, &site).await?.ok_or_else(missing)?;
+    let view = app.node.load(&site, PATIENCE).await?.ok_or_else(uncontrolled)?;
+    Ok(axum::Json(Load::of(site.to_string(), *view)))
 }
 
 /// Says what a circuit may carry, or that the source is still there.
@@ -178,6 +145,10 @@ async fn tell(app: &App, id: &str, actor: Actor, request: Request) -> Result<Sta
     Ok(StatusCode::NO_CONTENT)
 }
 
+fn uncontrolled() -> Problem {
+    Kind::NotFound.because("the load of this site is not controlled")
+}
+
 impl Announced {
     fn window(&self, now: Timestamp) -> Window {
         let limit = CircuitLimit {
@@ -188,17 +159,6 @@ impl Announced {
             from: self.from.map_or(now, |Time(at)| at),
             until: self.until.map_or(Timestamp::NEVER, |Time(at)| at),
             limit,
-        }
-    }
-}
-
-impl EvseLoad {
-    fn of(evse: String, said: Option<row::EvseLoad>) -> Self {
-        Self {
-            evse,
-            limit_a: said.as_ref().and_then(|said| said.limit).map(A),
-            decided_at: said.as_ref().map(|said| Time(said.at)),
-            reason: said.map(|said| said.reason.into()),
         }
     }
 }

@@ -150,6 +150,8 @@ pub async fn get(
     request_body = SitePut,
     responses(
         (status = 200, body = Version), (status = 201, body = Version),
+        (status = 409, body = ProblemDetails,
+            description = "The site is configured in the host's file"),
         (status = 412, body = ProblemDetails), (status = 422, body = ProblemDetails),
     ),
 )]
@@ -161,6 +163,7 @@ pub async fn put(
     Json(put): Json<SitePut>,
 ) -> Result<Response, Problem> {
     let site = names::site(&id)?;
+    app.configured.refuse_site(&site)?;
     let existing = find(&app, &site).await?;
     let current = existing.as_ref().map(|found| found.put.version);
     let precondition = precondition(&headers, || current)?;
@@ -188,6 +191,36 @@ pub async fn put(
     let request = Request::PutSite(Box::new(put), precondition);
     let done = app.node.ask(Subject::Site(site), actor, request, PATIENCE).await?;
     Ok(version_of(&done))
+}
+
+/// Removes a site that no station is at. What was charged there stays: sessions and CDRs are their
+/// stations'. The history of its load goes.
+#[utoipa::path(
+    delete, path = "/api/v1/sites/{site}", tag = "sites",
+    params(
+        ("site" = String, Path),
+        ("If-Match" = Option<String>, Header, description = "The ETag that has to be there"),
+    ),
+    responses(
+        (status = 204), (status = 404, body = ProblemDetails),
+        (status = 409, body = ProblemDetails, description = "A station is there or is to come, \
+            or the site is configured in the host's file"),
+        (status = 412, body = ProblemDetails),
+    ),
+)]
+pub async fn delete(
+    State(app): State<Arc<App>>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    axum::Extension(Caller(actor)): axum::Extension<Caller>,
+) -> Result<StatusCode, Problem> {
+    let site = names::site(&id)?;
+    let current = find(&app, &site).await?.ok_or_else(missing)?.put.version;
+    app.configured.refuse_site(&site)?;
+    let precondition = precondition(&headers, || Some(current))?;
+    let request = Request::RemoveSite(site.clone(), precondition);
+    app.node.ask(Subject::Site(site), actor, request, PATIENCE).await?;
+    Ok(StatusCode::NO_CONTENT)
 }
 
 /// The stations of a site, by identity.
@@ -245,6 +278,8 @@ pub async fn place(
     responses(
         (status = 200, body = Version), (status = 201, body = Version),
         (status = 404, body = ProblemDetails),
+        (status = 409, body = ProblemDetails,
+            description = "The place is configured in the host's file"),
         (status = 412, body = ProblemDetails), (status = 422, body = ProblemDetails),
     ),
 )]
@@ -258,6 +293,7 @@ pub async fn put_place(
     let station = names::station(&id)?;
     let site = put.site_id.as_deref().map(names::site).transpose();
     let site = site.map_err(|problem| at("/site_id", problem.detail()))?;
+    app.configured.refuse_place(&station, site.as_ref())?;
     let current = placed(&app, &station).await?.map(|place| place.placed.version);
     let precondition = precondition(&headers, || current)?;
     let request = Request::PlaceStation { station, site, precondition };

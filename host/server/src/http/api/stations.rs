@@ -262,6 +262,12 @@ pub async fn put(
     let request = Request::RegisterStation(Box::new(registered), precondition);
     let done = app.node.ask(subject_of(&id), actor, request, PATIENCE).await?;
     let version = if let Done::Version(version) = done { version } else { 0 };
+    if let Some(site) = app.configured.place_of(&id).filter(|_| made)
+        && let Err(why) = crate::sites::place(&app.node, &id, site).await
+    {
+        // It is registered all the same, and placed at the next start.
+        tracing::warn!(station = %id, %site, %why, "the station could not be placed");
+    }
     let code = if made { StatusCode::CREATED } else { StatusCode::OK };
     let body = StationPutDone { id: id.to_string(), version, password };
     Ok((code, axum::Json(body)).into_response())

@@ -10,13 +10,13 @@ use tower::ServiceExt;
 use super::rig::{Rig, TOKEN};
 
 /// A stream of events, read text by text.
-struct Follower {
+pub(super) struct Follower {
     body: axum::body::BodyDataStream,
     read: String,
 }
 
 impl Follower {
-    async fn open(rig: &Rig, path: &str, last: Option<&str>) -> Self {
+    pub(super) async fn open(rig: &Rig, path: &str, last: Option<&str>) -> Self {
         let mut request = Request::get(path)
             .header("host", "localhost")
             .header("authorization", format!("Bearer {TOKEN}"));
@@ -31,7 +31,7 @@ impl Follower {
     }
 
     /// The next event: its kind, id and data; none when the stream has ended.
-    async fn next(&mut self) -> Option<(String, String, serde_json::Value)> {
+    pub(super) async fn next(&mut self) -> Option<(String, String, serde_json::Value)> {
         loop {
             if let Some((event, rest)) = self.read.split_once("\n\n") {
                 let field = |name: &str| {

@@ -22,7 +22,7 @@ use busbar_charging::pricing::{
     QuantityUnit,
 };
 use busbar_charging::subject::{Key, Row, Subject};
-use busbar_charging::units::{Currency, Energy, Micros, Millis, Timestamp};
+use busbar_charging::units::{Currency, Current, Energy, Micros, Millis, Timestamp};
 use busbar_engine::store::{Range, Reader, Restored, StoreError, recall};
 use busbar_engine::{Engine, Event, Output, Tuning};
 use serde_json::Value;
@@ -34,7 +34,7 @@ use crate::config::Config;
 use crate::http::{App, Listener, router};
 use crate::node::live::Live;
 use crate::node::{
-    Ask, FramePage, FrameQuery, FrameRecord, Kept, Node, NotReady, Plugins, Runtime, Status,
+    Ask, FramePage, FrameQuery, FrameRecord, Kept, Node, NotReady, Plugins, Query, Runtime, Status,
 };
 use crate::secrets::InstallationKey;
 use crate::telemetry::Metrics;
@@ -183,6 +183,12 @@ impl Runtime for World {
         let input = Input::Operator { actor, call, request: asked };
         inner.answers.insert(request, answer);
         self.run(&mut inner, Event::Input(subject, input));
+        Ok(())
+    }
+
+    fn query(&self, query: Query) -> Result<(), NotReady> {
+        let inner = self.inner.lock().unwrap();
+        query.answer(&inner.engine, inner.now);
         Ok(())
     }
 
@@ -351,40 +357,59 @@ impl World {
     pub(super) fn charge(&self, station: &str, transaction: &str) {
         let end = self.now().0 / 1000 * 1000;
         let start = Timestamp(end - 3_600_000);
-        let report = |kind, at, seq, wh| Report {
-            kind,
-            at,
-            seq: Some(seq),
-            trigger: "test".into(),
-            offline: false,
-            evse: Some(1),
-            connector: Some(1),
-            token: Some(IdToken::new(TokenKind::Iso14443, "04AABB")),
-            state: None,
-            stopped_reason: None,
-            remote_start: None,
-            reservation: None,
-            readings: vec![Reading {
-                at,
-                context: ReadingContext::Sample,
-                measurand: Measurand::EnergyImport,
-                phase: None,
-                location: None,
-                value: ReadingValue::Energy(Energy(wh)),
-            }],
+        self.report(station, transaction, report(ReportKind::Started, start, 0, 1_000_000));
+        let ended = report(ReportKind::Ended, Timestamp(end), 1, 11_000_500);
+        self.report(station, transaction, ended);
+    }
+
+    /// A charge that goes on, with what its car draws on each of three phases.
+    pub(super) fn draw(&self, station: &str, transaction: &str, seq: i64, current: Current) {
+        let kind = if seq == 0 { ReportKind::Started } else { ReportKind::Updated };
+        let mut told = report(kind, self.now(), seq, 1_000_000 + seq);
+        let on = |phase: &str| Reading {
+            measurand: Measurand::CurrentImport,
+            phase: Some(phase.into()),
+            value: ReadingValue::Current(current),
+            ..told.readings[0].clone()
         };
-        for report in [
-            report(ReportKind::Started, start, 0, 1_000_000),
-            report(ReportKind::Ended, Timestamp(end), 1, 11_000_500),
-        ] {
-            let transaction = TransactionRef::Known(transaction.into());
-            self.say(station, StationEvent::Transaction { transaction, report, wants_cost: false });
-        }
+        let phases = ["L1", "L2", "L3"].map(on);
+        told.readings.extend(phases);
+        self.report(station, transaction, told);
+    }
+
+    fn report(&self, station: &str, transaction: &str, report: Report) {
+        let transaction = TransactionRef::Known(transaction.into());
+        self.say(station, StationEvent::Transaction { transaction, report, wants_cost: false });
     }
 
     /// Prices fail from now on, or do not.
     pub(super) fn break_plugin(&self, error: Option<PriceError>) {
         *self.plugins.broken.lock().unwrap() = error;
+    }
+}
+
+fn report(kind: ReportKind, at: Timestamp, seq: i64, wh: i64) -> Report {
+    Report {
+        kind,
+        at,
+        seq: Some(seq),
+        trigger: "test".into(),
+        offline: false,
+        evse: Some(1),
+        connector: Some(1),
+        token: Some(IdToken::new(TokenKind::Iso14443, "04AABB")),
+        state: None,
+        stopped_reason: None,
+        remote_start: None,
+        reservation: None,
+        readings: vec![Reading {
+            at,
+            context: ReadingContext::Sample,
+            measurand: Measurand::EnergyImport,
+            phase: None,
+            location: None,
+            value: ReadingValue::Energy(Energy(wh)),
+        }],
     }
 }
 

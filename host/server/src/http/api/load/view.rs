@@ -1,0 +1,414 @@
+//! How the load of a site looks on the API at one moment. Must never say less of a limit than who
+//! set it, nor hide a meter that is not heard.
+
+use busbar_charging::load::amount::Amount;
+use busbar_charging::load::config::Config;
+use busbar_charging::load::kernel::meter::Standing as Known;
+use busbar_charging::load::rows::{CircuitLimit, RowKind};
+use busbar_charging::site::{EvseView, LoadView, MeterView, RowView, SourceView};
+use busbar_charging::units::{Current, Power, Timestamp};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::http::units::{A, Time, W};
+
+/// How a site's load is controlled now: what was decided, also where it is not yet durable.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Load {
+    site_id: String,
+    /// When this was so, by the node's clock.
+    now: Time,
+    /// `policy`, `model` and `tree`, as the site has them.
+    #[schema(value_type = Object)]
+    configuration: Config,
+    /// When it was last decided who may draw what; absent before the first time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    decided_at: Option<Time>,
+    /// When it is decided again, if nothing happens.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_decision_at: Option<Time>,
+    /// In the order of the tree; `parent` makes the tree of them.
+    circuits: Vec<CircuitLoad>,
+    /// In the order of the tree.
+    evses: Vec<EvseLoad>,
+    /// Who may limit circuits from outside, in the order of the tree.
+    sources: Vec<Source>,
+    /// Meters of circuits, in the order of the tree.
+    meters: Vec<Meter>,
+    /// Stations of this site of which the tree has no EVSE: nothing limits them, and what they
+    /// draw is counted nowhere.
+    uncontrolled_stations: Vec<String>,
+    /// What the next 24 hours are planned to be; absent where there is no plan.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    plan: Option<Vec<Planned>>,
+}
+
+/// What is planned for a while.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = LoadPlanned)]
+pub struct Planned {
+    from: Time,
+    until: Time,
+    /// What all EVSEs together are planned to draw.
+    power_w: W,
+}
+
+/// What flows through a circuit.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct CircuitLoad {
+    /// As the tree names it.
+    #[schema(example = "feeder B")]
+    circuit: String,
+    /// The circuit that feeds it; absent where the grid does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    parent: Option<String>,
+    /// `grid`, `transformer`, `board`, `circuit` or `cabinet`.
+    #[schema(value_type = String)]
+    kind: busbar_charging::load::circuit::CircuitKind,
+    /// What is limited there: each line, the power, the imbalance of two lines. Where phasors mix
+    /// (above a delta-wye transformer) the tightest of the directions of each line.
+    rows: Vec<RowLoad>,
+}
+
+/// One limit of a circuit, and what is below it.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct RowLoad {
+    /// What it limits.
+    #[schema(example = "L2")]
+    row: String,
+    /// In A, where it limits currents.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    current_a: Option<Flow<A>>,
+    /// In W, where it limits power.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    power_w: Option<Flow<W>>,
+    /// The source whose limit holds; absent where the configured one does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    set_by: Option<String>,
+    /// Until when that source has said so; absent where it said no end, or its fallback holds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    set_until: Option<Time>,
+    /// How well the base load is known.
+    base_load_standing: Standing,
+}
+
+/// What may flow and what does, in the unit that the field is named after.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Flow<T> {
+    /// As configured; null where only sources outside set a limit.
+    configured_limit: Option<T>,
+    /// What holds now; null where nothing limits it.
+    limit: Option<T>,
+    /// What is kept free below the limit.
+    reserve: T,
+    /// What is not managed and taken to flow here.
+    base_load: T,
+    /// Limit less base load less reserve: what there is for the EVSEs; null where nothing limits
+    /// it.
+    headroom: Option<T>,
+    /// What the EVSEs may be drawing at most, with all that may still arrive or be late.
+    exposure: T,
+    /// What they are measured to draw.
+    measured: T,
+    /// What they may draw when nobody controls them any more.
+    fallback: T,
+}
+
+/// How well a load is known that is not managed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(as = LoadStanding)]
+pub enum Standing {
+    /// It is not measured: the configured most counts.
+    Configured,
+    /// The meter was just heard.
+    Fresh,
+    /// The meter was silent for three periods: the upper quantile of its last hour counts.
+    Quantile,
+    /// The meter was silent for a minute: nothing is increased beside it.
+    Bound,
+    /// The meter was silent for five minutes, or never heard: all that there can be counts.
+    Lost,
+}
+
+/// What an EVSE may draw, and why it is no more.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct EvseLoad {
+    /// `STATION/1`.
+    #[schema(example = "CS-0007/1")]
+    evse: String,
+    state: EvseState,
+    /// Since when it may charge, or waits.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    since: Option<Time>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    transaction_id: Option<String>,
+    /// The limit on each phase that its station was told last; `null` where it was told none yet.
+    limit_a: Option<A>,
+    /// When it was told that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    told_at: Option<Time>,
+    /// The limit on each phase that its station has acknowledged and that holds now.
+    acknowledged_a: A,
+    /// What it may be drawing on a phase, whatever of what was said has arrived.
+    exposure_a: A,
+    /// What it was last measured to draw on its busiest phase.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    measured_a: Option<A>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    measured_at: Option<Time>,
+    /// What it gives by itself without a valid limit, as its station has acknowledged.
+    fallback_a: A,
+    /// True where it draws more than it may: it is counted with what it draws.
+    ignores_limits: bool,
+    /// How many limits were written to its station today (UTC).
+    writes_today: u32,
+    /// For people; none where nothing was decided yet.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "6.0 A: feeder B, L2 at 62.4 of 63 A")]
+    reason: Option<String>,
+}
+
+/// What an EVSE does as load control sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum EvseState {
+    /// No transaction runs.
+    Idle,
+    /// It may charge.
+    Charging,
+    /// It has not charged yet and waits for room.
+    Waiting,
+    /// It has charged and has to make room.
+    Paused,
+    /// It cannot be told anything now (offline, faulted, without an answer), or does not do what
+    /// it is told: it is counted with the most that it may draw.
+    Uncommandable,
+}
+
+/// Who limits a circuit from outside, and how.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = LoadSource)]
+pub struct Source {
+    circuit: String,
+    /// As the tree names it.
+    source: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    heard_at: Option<Time>,
+    /// When it counts as silent, if it says nothing until then.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    silent_at: Option<Time>,
+    /// True where it is silent: its fallback holds.
+    silent: bool,
+    /// What holds of it now.
+    holds: Limit,
+    /// What holds when it is silent.
+    fallback: Limit,
+    /// All that it announced and that is not over.
+    announced: Vec<Window>,
+}
+
+/// A limit; empty where nothing is limited.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = LoadLimit)]
+pub struct Limit {
+    /// On each line.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Vec<f64>>)]
+    current_a: Option<[A; 3]>,
+    /// Of all lines together.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    power_w: Option<W>,
+}
+
+/// A limit that holds for a while.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = LoadWindow)]
+pub struct Window {
+    from: Time,
+    /// Absent where it has no end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    until: Option<Time>,
+    limit: Limit,
+}
+
+/// A meter of a circuit.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = LoadMeter)]
+pub struct Meter {
+    /// As the tree names it.
+    meter: String,
+    circuit: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    read_at: Option<Time>,
+    standing: Standing,
+    /// Readings that were refused, because they cannot be.
+    refused_readings: u32,
+}
+
+impl Load {
+    /// What is shown of a view.
+    pub(super) fn of(site_id: String, view: LoadView) -> Self {
+        let circuits = view.config.tree.circuits.iter().map(|circuit| CircuitLoad {
+            circuit: circuit.name.to_string(),
+            parent: circuit.parent.as_deref().map(str::to_owned),
+            kind: circuit.kind,
+            rows: rows(&view, &circuit.name),
+        });
+        Self {
+            circuits: circuits.collect(),
+            site_id,
+            now: Time(view.at),
+            decided_at: Some(view.decided).filter(|at| *at > Timestamp(0)).map(Time),
+            next_decision_at: view.next.map(Time),
+            evses: view.evses.iter().map(EvseLoad::from).collect(),
+            sources: view.sources.iter().map(Source::from).collect(),
+            meters: view.meters.iter().map(Meter::from).collect(),
+            uncontrolled_stations: view.strangers.iter().map(ToString::to_string).collect(),
+            plan: None,
+            configuration: Config::clone(&view.config),
+        }
+    }
+}
+
+/// The rows of a circuit: of the directions of a line only the tightest.
+fn rows(view: &LoadView, circuit: &str) -> Vec<RowLoad> {
+    let mut shown: Vec<&RowView> = Vec::new();
+    for row in view.rows.iter().filter(|row| *row.circuit == *circuit) {
+        let left = |row: &RowView| row.headroom.minus(row.exposure);
+        let same = shown.iter_mut().find(|known| match (known.kind, row.kind) {
+            (RowKind::Direction(one, _), RowKind::Direction(other, _)) => one == other,
+            _ => false,
+        });
+        match same {
+            Some(known) if left(row) < left(known) => *known = row,
+            Some(_) => {}
+            None => shown.push(row),
+        }
+    }
+    shown.into_iter().map(|row| RowLoad::of(row, view)).collect()
+}
+
+impl RowLoad {
+    fn of(row: &RowView, view: &LoadView) -> Self {
+        let source = row.set_by.and_then(|index| view.sources.get(index as usize));
+        let until = source.filter(|source| !source.is_silent).and_then(|source| {
+            let holds = |one: &&busbar_charging::load::external::Window| one.from <= view.at;
+            source.windows.iter().filter(holds).map(|one| one.until).min()
+        });
+        let is_power = matches!(row.shown(Current::ZERO), Amount::Power(_));
+        Self {
+            row: row.kind.to_string(),
+            current_a: (!is_power).then(|| Flow::of(row, A)),
+            power_w: is_power.then(|| Flow::of(row, |value| W(watts(row, value)))),
+            set_by: source.map(|source| source.source.to_string()),
+            set_until: until.filter(|until| *until < Timestamp::NEVER).map(Time),
+            base_load_standing: row.standing.map_or(Standing::Configured, Standing::from),
+        }
+    }
+}
+
+fn watts(row: &RowView, value: Current) -> Power {
+    match row.shown(value) {
+        Amount::Power(power) => power,
+        Amount::Current(_) => Power::ZERO,
+    }
+}
+
+impl<T> Flow<T> {
+    fn of(row: &RowView, shown: impl Fn(Current) -> T) -> Self {
+        Self {
+            configured_limit: row.configured.map(&shown),
+            limit: row.limit.map(&shown),
+            reserve: shown(row.reserve),
+            base_load: shown(row.base),
+            headroom: row.limit.map(|_| shown(row.headroom)),
+            exposure: shown(row.exposure),
+            measured: shown(row.drawn),
+            fallback: shown(row.fallback),
+        }
+    }
+}
+
+impl EvseState {
+    /// What an EVSE does.
+    pub fn of(evse: &EvseView) -> Self {
+        match evse {
+            _ if !evse.commandable => Self::Uncommandable,
+            EvseView { transaction: None, .. } => Self::Idle,
+            EvseView { on: true, .. } => Self::Charging,
+            EvseView { charged: true, .. } => Self::Paused,
+            _ => Self::Waiting,
+        }
+    }
+}
+
+impl From<&EvseView> for EvseLoad {
+    fn from(evse: &EvseView) -> Self {
+        Self {
+            evse: evse.evse.to_string(),
+            state: EvseState::of(evse),
+            since: evse.transaction.as_ref().map(|_| Time(evse.since)),
+            transaction_id: evse.transaction.as_ref().map(ToString::to_string),
+            limit_a: evse.told.map(|(_, limit)| A(limit)),
+            told_at: evse.told.map(|(at, _)| Time(at)),
+            acknowledged_a: A(evse.limit),
+            exposure_a: A(evse.exposure),
+            measured_a: evse.drawn.map(|(_, drawn)| A(drawn)),
+            measured_at: evse.drawn.map(|(at, _)| Time(at)),
+            fallback_a: A(evse.fallback),
+            ignores_limits: evse.disobedient,
+            writes_today: evse.writes,
+            reason: Some(&*evse.reason).filter(|reason| !reason.is_empty()).map(str::to_owned),
+        }
+    }
+}
+
+impl From<CircuitLimit> for Limit {
+    fn from(limit: CircuitLimit) -> Self {
+        Self { current_a: limit.lines.map(|lines| lines.map(A)), power_w: limit.power.map(W) }
+    }
+}
+
+impl From<&SourceView> for Source {
+    fn from(source: &SourceView) -> Self {
+        let window = |one: &busbar_charging::load::external::Window| Window {
+            from: Time(one.from),
+            until: Some(one.until).filter(|until| *until < Timestamp::NEVER).map(Time),
+            limit: one.limit.into(),
+        };
+        Self {
+            circuit: source.circuit.to_string(),
+            source: source.source.to_string(),
+            heard_at: source.heard.map(Time),
+            silent_at: source.silent_from.map(Time),
+            silent: source.is_silent,
+            holds: source.holds.into(),
+            fallback: source.fallback.into(),
+            announced: source.windows.iter().map(window).collect(),
+        }
+    }
+}
+
+impl From<&MeterView> for Meter {
+    fn from(meter: &MeterView) -> Self {
+        Self {
+            meter: meter.meter.to_string(),
+            circuit: meter.circuit.to_string(),
+            read_at: meter.read.map(Time),
+            standing: meter.standing.into(),
+            refused_readings: meter.refused,
+        }
+    }
+}
+
+impl From<Known> for Standing {
+    fn from(known: Known) -> Self {
+        match known {
+            Known::Fresh => Self::Fresh,
+            Known::Quantile => Self::Quantile,
+            Known::Bound => Self::Bound,
+            Known::Lost => Self::Lost,
+        }
+    }
+}
