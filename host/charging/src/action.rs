@@ -7,6 +7,7 @@ use crate::fact::station::{Authorization, Registration};
 use crate::ids::{CdrId, CommandId, StationId, TransactionId};
 use crate::input::Told;
 use crate::load::kernel::profile::Profile;
+use crate::load::question::Question;
 use crate::subject::Subject;
 use crate::units::{Money, Timestamp};
 
@@ -34,6 +35,9 @@ pub enum Action {
         payload: Box<str>,
         /// A limit, to be written in the station's version instead of the payload.
         profile: Option<Box<Profile>>,
+        /// A question of load control, to be written and its answer to be read in the station's
+        /// version.
+        question: Option<Question>,
     },
     /// Give up an open command.
     Abandon {

@@ -239,6 +239,12 @@ facts! {
     LoadMetered(load::LoadMetered) = "load.metered/1",
     /// It was decided anew who may charge.
     LoadFilled(load::LoadFilled) = "load.filled/1",
+    /// A station told what it can do with charging profiles.
+    LoadTold(load::LoadTold) = "load.told/1",
+    /// A station's word was held against what it was told.
+    LoadVerified(load::LoadVerified) = "load.verified/1",
+    /// People should look at a station.
+    LoadAlarmed(load::LoadAlarmed) = "load.alarmed/1",
     /// What a snapshot holds of load control.
     LoadRecorded(load::LoadRecorded) = "load.recorded/1",
     /// Nonsense was refused.

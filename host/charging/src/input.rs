@@ -16,6 +16,7 @@ use crate::fact::transaction::Quote;
 use crate::fact::{Actor, Call};
 use crate::ids::{CommandId, IdToken, SiteId, StationId, TransactionId};
 use crate::load::external::Window;
+use crate::load::question::Answer;
 use crate::pricing::{CutSession, Line, PriceError};
 use crate::subject::{Key, Row, Subject};
 use crate::units::{Current, Timestamp};
@@ -221,6 +222,17 @@ pub enum CommandReturned {
         status: Option<Box<str>>,
         /// The message id of the call.
         message_id: Box<str>,
+    },
+    /// The station answered a question of load control.
+    Told {
+        /// JSON text.
+        response: Box<str>,
+        /// Its `status`, where it has one.
+        status: Option<Box<str>>,
+        /// The message id of the call.
+        message_id: Box<str>,
+        /// The same in our words.
+        answer: Box<Answer>,
     },
     /// The station answered with a CALLERROR.
     Refused {

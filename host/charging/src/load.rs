@@ -10,5 +10,7 @@ pub mod external;
 pub mod fill;
 pub mod kernel;
 pub mod legs;
+pub mod models;
 pub mod plan;
+pub mod question;
 pub mod rows;

@@ -378,7 +378,7 @@ impl Site {
 }
 
 /// The stations whose line was just taken.
-fn lines_taken(outcome: &Outcome) -> BTreeSet<StationId> {
+pub(in crate::site) fn lines_taken(outcome: &Outcome) -> BTreeSet<StationId> {
     let sent = outcome.facts.iter().filter_map(|fact| match fact {
         Fact::CommandSent(sent) => Some(sent.station.clone()),
         _ => None,

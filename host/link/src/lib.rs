@@ -10,7 +10,7 @@
 //! [`Link`] is the connection. [`v16`], [`v201`] and [`v21`] are twins: `inbound` reads what a
 //! station says, `metering` reads what it measured, `outbound` writes what it is answered. What
 //! the two 2.x versions share is written once, in `v2x`. [`intent()`] reads what an operator sends,
-//! [`profile`] writes limits and reads what stations say of them.
+//! [`profile`] writes limits and reads what stations say of them, [`question`] asks what they can.
 
 mod adapter;
 mod config;
@@ -19,6 +19,7 @@ mod link;
 mod metering;
 mod output;
 pub mod profile;
+pub mod question;
 mod schedule;
 mod signed;
 mod v16;

@@ -20,9 +20,10 @@ use crate::adapter::{self, Terms};
 use crate::config::LinkConfig;
 use crate::output::{LinkOutput, Note};
 use crate::profile;
+use crate::question;
 use crate::words;
 use calls::Calls;
-use line::Line;
+use line::{Line, Waiting};
 
 /// Longest reason of a WebSocket close frame, in bytes (RFC 6455 section 5.5).
 const MAX_REASON_BYTES: usize = 123;
@@ -109,27 +110,11 @@ impl Link {
     pub fn act(&mut self, action: &Action, now: Timestamp) -> bool {
         match action {
             Action::Reply { call, reply } => self.reply(call, reply, now),
-            Action::Command { station, generation, command, action, payload, profile } => {
+            Action::Command { station, generation, .. } => {
                 if *station != self.config.station || *generation != self.config.generation {
                     return false;
                 }
-                if self.is_over() {
-                    self.returned(*command, CommandReturned::Gone { may_have_left: false });
-                    return true;
-                }
-                match profile.as_deref().map(|profile| profile::set(self.config.dialect, profile)) {
-                    None => self.line.enqueue(*command, action.clone(), payload.clone()),
-                    Some(Ok(limit)) => {
-                        self.line.enqueue(*command, limit.action.into(), limit.payload.into());
-                    }
-                    Some(Err(unwritable)) => {
-                        let description = unwritable.to_string().into();
-                        let code = ErrorCode::NotSupported.spelling(self.version).into();
-                        self.returned(*command, CommandReturned::Refused { code, description });
-                        return true;
-                    }
-                }
-                self.send_next(now);
+                self.command(action, now);
                 true
             }
             Action::Abandon { station, generation, command } => {
@@ -158,6 +143,35 @@ impl Link {
             }
             Action::Tell { .. } => false,
         }
+    }
+
+    /// Sends a command, or ends it at once.
+    fn command(&mut self, command: &Action, now: Timestamp) {
+        let Action::Command { command, action, payload, profile, question, .. } = command else {
+            return;
+        };
+        if self.is_over() {
+            return self.returned(*command, CommandReturned::Gone { may_have_left: false });
+        }
+        let dialect = self.config.dialect;
+        let written = match (profile.as_deref(), question) {
+            (Some(profile), _) if profile.updates => Some(profile::update(dialect, profile)),
+            (Some(profile), _) => Some(profile::set(dialect, profile)),
+            (None, Some(question)) => Some(question::ask(dialect, *question)),
+            (None, None) => None,
+        };
+        let (action, payload) = match written {
+            None => (action.clone(), payload.clone()),
+            Some(Ok(message)) => (message.action.into(), message.payload.into()),
+            Some(Err(unwritable)) => {
+                let description = unwritable.to_string().into();
+                let code = ErrorCode::NotSupported.spelling(self.version).into();
+                let refused = CommandReturned::Refused { code, description };
+                return self.returned(*command, refused);
+            }
+        };
+        self.line.enqueue(Waiting { command: *command, action, payload, question: *question });
+        self.send_next(now);
     }
 
     /// Time has passed: gives up a call of ours that was not answered in time.

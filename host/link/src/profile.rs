@@ -145,7 +145,9 @@ pub fn returned(returned: &CommandReturned) -> Returned {
         CommandReturned::Answered { status: Some(status), .. } if &**status == "Accepted" => {
             Returned::Accepted
         }
-        CommandReturned::Answered { .. } | CommandReturned::Refused { .. } => Returned::Refused,
+        CommandReturned::Answered { .. }
+        | CommandReturned::Told { .. }
+        | CommandReturned::Refused { .. } => Returned::Refused,
         CommandReturned::TimedOut => Returned::TimedOut,
         CommandReturned::Gone { may_have_left } => Returned::Gone { may_have_left: *may_have_left },
     }

@@ -8,6 +8,7 @@ mod intents;
 mod metering;
 mod notices;
 mod profiles;
+mod questions;
 mod random;
 mod support;
 mod transactions_16;

@@ -2,6 +2,7 @@
 //! n, connector 1; connector 0 is the station (DESIGN section 5).
 //! Must never import another version.
 
+pub(crate) mod capability;
 pub(crate) mod inbound;
 mod metering;
 pub(crate) mod outbound;

@@ -3,12 +3,14 @@
 //! stands in the version's own file beside the invocation.
 //! Must never hold what only one version has.
 
+mod capability;
 mod charging;
 mod inbound;
 mod metering;
 mod outbound;
 mod profile;
 
+pub(crate) use capability::capability;
 pub(crate) use charging::charging;
 pub(crate) use inbound::inbound;
 pub(crate) use metering::metering;

@@ -107,6 +107,7 @@ impl Bench {
             action: message.action.into(),
             payload: message.payload.into(),
             profile: None,
+            question: None,
         };
         let now = self.now;
         assert!(self.link.as_mut().is_some_and(|link| link.act(&action, now)));

@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::load::LimitGrant;
+use super::load::{LimitGrant, LoadCall};
 use super::{Actor, Call};
 use crate::ids::{CommandId, IdToken, StationId, TransactionId};
 use crate::units::Timestamp;
@@ -53,6 +53,8 @@ pub enum Intent {
     },
     /// SetChargingProfile of load control: a limit that may be on its way from then on.
     Limit(Box<LimitGrant>),
+    /// Any other call of load control: no limit of an EVSE is raised by it.
+    Load(LoadCall),
     /// Any other.
     Other,
 }

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Actor;
 use super::site::Blob;
+use crate::ids::StationId;
 use crate::units::{Current, Millis, Power, Timestamp};
 
 /// A limit that load control has granted to an EVSE: what a command's intent holds, so that it is
@@ -30,6 +31,115 @@ pub struct LimitGrant {
     pub lease_offset: Millis,
     /// Why it is no more, for people.
     pub reason: Box<str>,
+}
+
+/// What load control asks of a station beside the limits of its EVSEs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LoadCall {
+    /// What it can do with charging profiles.
+    Capability,
+    /// GetCompositeSchedule: what it is going to do.
+    Schedule {
+        /// At which EVSE.
+        evse: u32,
+    },
+    /// ChargePointMaxProfile, ChargingStationMaxProfile: the most that it may ever draw on a phase.
+    StationMaximum {
+        /// How much.
+        limit: Current,
+    },
+}
+
+/// `load.told/1`: a station was asked what it can do with charging profiles.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LoadTold {
+    /// When its answer was received.
+    pub at: Timestamp,
+    /// Which station.
+    pub station: StationId,
+    /// What it said; none where it said nothing that can be read.
+    pub told: Option<StationTold>,
+    /// Why it said nothing, for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<Box<str>>,
+}
+
+/// What a station says that it can do with charging profiles; none where it does not say.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StationTold {
+    /// The highest stack level.
+    pub stack_level_max: Option<u32>,
+    /// The most periods in a schedule.
+    pub periods_max: Option<u32>,
+    /// It takes amperes.
+    pub amperes: Option<bool>,
+    /// It takes watts.
+    pub watts: Option<bool>,
+    /// It can choose the phase of a car that uses one.
+    pub switches_phases: Option<bool>,
+    /// It takes profiles that end while it is offline.
+    pub ends_offline: Option<bool>,
+    /// It takes `Dynamic` profiles.
+    pub takes_dynamic: Option<bool>,
+}
+
+/// `load.verified/1`: what a station says that it is going to do was held against what it was told.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LoadVerified {
+    /// When its answer was received.
+    pub at: Timestamp,
+    /// Which station.
+    pub station: StationId,
+    /// The EVSE's number there.
+    pub evse: u32,
+    /// What its limits let it draw on a phase, as we count.
+    pub counted: Current,
+    /// What it says that it allows on a phase; none where it says that there is no limit, or
+    /// nothing.
+    pub says: Option<Current>,
+    /// What follows.
+    pub verdict: LoadVerdict,
+    /// Why it cannot be verified, for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<Box<str>>,
+}
+
+/// Whether a station says that it does what it was told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LoadVerdict {
+    /// It does, or something else limits it to less.
+    Kept,
+    /// It allows more: it counts with what it says.
+    Exceeds,
+    /// It does now, and goes on after the end of its lease: it gets no credit for leases.
+    Outlasts,
+    /// It does not say: it is not asked again on this connection.
+    Silent,
+}
+
+/// `load.alarmed/1`: people should look at a station.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LoadAlarmed {
+    /// When it was found.
+    pub at: Timestamp,
+    /// Which station.
+    pub station: StationId,
+    /// What.
+    pub alarm: LoadAlarm,
+}
+
+/// Why people should look at a station.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LoadAlarm {
+    /// It was written to as often today (UTC) as its budget allows. Nothing is held back but
+    /// increases, which are rarer from now on.
+    WriteBudget {
+        /// How often.
+        writes: u32,
+    },
 }
 
 /// Which of a station's profiles a limit replaces.

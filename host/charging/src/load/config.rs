@@ -9,6 +9,8 @@ use super::amount::Amps;
 use super::circuit::Tree;
 use super::fill::Policy;
 use super::kernel::capability::{Capability, Hole, Pause, RateUnit};
+use super::models;
+use super::question::Told;
 use super::rows::Rows;
 
 /// The version of the stored form.
@@ -77,6 +79,21 @@ pub struct Model {
     /// What it does while it replaces a profile.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hole: Option<Hole>,
+    /// It gives a profile up when it has been offline for as long as that says (2.1).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ends_offline: Option<bool>,
+    /// It takes `Dynamic` profiles (2.1).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub takes_dynamic: Option<bool>,
+    /// It bears the question what it can do with charging profiles.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tells_capability: Option<bool>,
+    /// It answers GetCompositeSchedule with what it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tells_schedule: Option<bool>,
+    /// So many profiles may be written to it in a day before people are told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub writes_a_day: Option<u32>,
 }
 
 /// What a model was shown to be.
@@ -126,23 +143,27 @@ impl Config {
         self.tree.compile(None)
     }
 
-    /// What a station's model can do.
-    pub fn capability(&self, vendor: &str, model: &str) -> Capability {
+    /// What a station can do: as its model is known, as it says itself, as was seen of the model
+    /// in the field, and as the configuration says; the later holds.
+    pub fn capability(&self, vendor: &str, model: &str, told: Option<&Told>) -> Capability {
         let is = |asked: &Option<Box<str>>, said: &str| {
             asked.as_deref().is_none_or(|asked| asked.eq_ignore_ascii_case(said))
         };
         let mut models = self.models.iter();
         let known = models.find(|known| is(&known.vendor, vendor) && is(&known.model, model));
-        known.map_or(Capability::UNKNOWN, Model::capability)
+        let base = match known.map(|known| known.known_as).unwrap_or_default() {
+            KnownAs::Unknown => Capability::UNKNOWN,
+            KnownAs::Standard => Capability::STANDARD,
+        };
+        let base = told.map_or(base, |told| base.told(told));
+        let seen = models::known(vendor, model).map_or(base, |seen| seen.says.over(base));
+        known.map_or(seen, |known| known.over(seen))
     }
 }
 
 impl Model {
-    fn capability(&self) -> Capability {
-        let known = match self.known_as {
-            KnownAs::Unknown => Capability::UNKNOWN,
-            KnownAs::Standard => Capability::STANDARD,
-        };
+    /// What is said here, and else as known before.
+    fn over(&self, known: Capability) -> Capability {
         let amps = |amps: Option<Amps>, or| amps.map_or(or, |Amps(current)| current);
         Capability {
             stack_level_max: self.stack_level_max.unwrap_or(known.stack_level_max),
@@ -159,8 +180,11 @@ impl Model {
             keeps_clock: self.keeps_clock.unwrap_or(known.keeps_clock),
             persists: self.persists.unwrap_or(known.persists),
             hole: self.hole.unwrap_or(known.hole),
-            ends_offline: known.ends_offline,
-            takes_dynamic: known.takes_dynamic,
+            ends_offline: self.ends_offline.unwrap_or(known.ends_offline),
+            takes_dynamic: self.takes_dynamic.unwrap_or(known.takes_dynamic),
+            tells_capability: self.tells_capability.unwrap_or(known.tells_capability),
+            tells_schedule: self.tells_schedule.unwrap_or(known.tells_schedule),
+            writes_a_day: self.writes_a_day.unwrap_or(known.writes_a_day),
         }
     }
 }

@@ -166,6 +166,11 @@ impl Kernel {
         &self.stations[evse.station as usize].station
     }
 
+    /// What the limits of an EVSE let it draw, without what is measured.
+    pub fn allowed_by_limits(&self, evse: u32, now: Timestamp) -> Current {
+        self.evses.get(evse as usize).map_or(Current::ZERO, |evse| self.allowed(evse, now))
+    }
+
     /// The most that its limits let an EVSE draw. A station that forgets its profiles at a reboot
     /// may have had one while it is away.
     fn allowed(&self, evse: &Evse, now: Timestamp) -> Current {
@@ -277,6 +282,7 @@ impl Kernel {
                 evse.increased = None;
                 evse.ledger.transaction_ended(at, credit);
             }
+            EvseChange::Claimed(current) => evse.draw.claims(*current),
             EvseChange::Measured(draw) => {
                 let disobeys = evse.draw.measured(at, *draw, allowed);
                 let ended = |purpose| {

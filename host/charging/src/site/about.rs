@@ -36,6 +36,9 @@ pub(super) fn station_of(fact: &Fact) -> Option<&StationId> {
         Fact::StationReleased(fact) => &fact.station,
         Fact::StationAdopted(fact) => &fact.released.station,
         Fact::StationMoved(fact) => &fact.station,
+        Fact::LoadTold(fact) => &fact.station,
+        Fact::LoadVerified(fact) => &fact.station,
+        Fact::LoadAlarmed(fact) => &fact.station,
         Fact::TokenPut(_)
         | Fact::TokenRemoved(_)
         | Fact::TariffPut(_)

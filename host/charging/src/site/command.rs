@@ -186,8 +186,13 @@ impl Site {
         let Some(known) = known.filter(|command| command.ended.is_none()) else {
             return Outcome::default();
         };
+        let learned = match &known.wanted.intent {
+            Intent::Load(call) => self.load_call_returned(now, station, *call, &returned),
+            _ => None,
+        };
         let outcome = match returned {
-            CommandReturned::Answered { response, status, message_id } => {
+            CommandReturned::Answered { response, status, message_id }
+            | CommandReturned::Told { response, status, message_id, .. } => {
                 CommandOutcome::Answered { response, status, message_id }
             }
             CommandReturned::Refused { code, description } => {
@@ -199,6 +204,7 @@ impl Site {
         };
         let mut result = Outcome::default();
         end(&mut result, now, station, known, outcome);
+        result.facts.extend(learned);
         result
     }
 
@@ -240,6 +246,7 @@ impl Site {
             action: next.wanted.action.clone(),
             payload: next.wanted.payload.clone(),
             profile: None,
+            question: None,
         });
     }
 }

@@ -3,19 +3,24 @@
 //! Must never change but by facts, nor send anything itself.
 
 mod ask;
+mod check;
 mod history;
 mod learn;
 mod record;
+mod survey;
 mod tick;
 mod view;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 pub(super) use self::ask::what_is_wrong;
+use self::check::Check;
 use self::history::History;
 pub use self::view::{EvseView, LoadView, MeterView, RowView, SourceView};
 use super::Site;
 use crate::fact::site::SitePut;
+use crate::ids::StationId;
 use crate::load::config::Config;
 use crate::load::external::ExternalLimit;
 use crate::load::kernel::Kernel;
@@ -50,6 +55,8 @@ pub(crate) struct Load {
     sources: Vec<ExternalLimit>,
     /// By row: what is not managed, where it is measured.
     meters: Vec<Option<Meter>>,
+    /// What is known of stations beside what the kernel knows.
+    checks: BTreeMap<StationId, Check>,
     /// When to decide next.
     due: Option<Timestamp>,
     decided: Timestamp,
@@ -107,6 +114,7 @@ impl Load {
             config: Arc::new(config),
             rows: Arc::new(rows),
             kernel: Kernel::default(),
+            checks: BTreeMap::new(),
             due: Some(put.at),
             decided: Timestamp(0),
             history: History::default(),
@@ -117,6 +125,7 @@ impl Load {
         };
         load.decided = before.decided;
         load.history = before.history;
+        load.checks = before.checks;
         load.kernel = before.kernel;
         load.kernel.apply(&event);
         for (evse, live) in before.rows.evses().iter().zip(before.evses) {

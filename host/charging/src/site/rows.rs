@@ -77,6 +77,8 @@ pub(crate) fn rows(site: Option<&SiteId>, station: &Station, fact: &Fact) -> Row
         Fact::CommandWanted(CommandWanted { at, intent: Intent::Limit(grant), .. }) => {
             vec![limit_row(*at, station, grant)]
         }
+        // Nobody asked for it, and nobody asks how it went.
+        Fact::CommandWanted(CommandWanted { intent: Intent::Load(_), .. }) => Rows::new(),
         Fact::CommandWanted(wanted) => {
             let body =
                 row::Command { wanted: wanted.clone(), sent: None, outcome: None, effect: None };
@@ -130,8 +132,8 @@ pub(crate) fn removed(site: &SiteId) -> Rows {
 }
 
 fn ended_rows(ended: &CommandEnded, effect: Option<bool>) -> Rows {
-    if matches!(ended.wanted.intent, Intent::Limit(_)) {
-        // Its row says what was granted: nobody asks how each of them went.
+    if matches!(ended.wanted.intent, Intent::Limit(_) | Intent::Load(_)) {
+        // A limit's row says what was granted: nobody asks how each of them went.
         return Rows::new();
     }
     let body = row::Command {

@@ -12,9 +12,10 @@ use serde_json::json;
 
 use super::Link;
 use super::calls::Seen;
-use super::line::Owner;
+use super::line::{Ended, Owner};
 use crate::adapter::{self, Said};
 use crate::output::{Note, Strange};
+use crate::question;
 use crate::signed;
 
 /// Message types of answers.
@@ -184,15 +185,20 @@ impl Link {
     }
 
     fn call_result(&mut self, id: &str, payload: &str, now: Timestamp) {
-        let Some((command, action)) = self.ended(id) else { return };
+        let Some(Ended { command, action, question }) = self.ended(id) else { return };
         let checked = adapter::check_answer(self.version, &action, payload, self.config.leniency);
         let returned = match checked {
             Ok(decoded) => {
                 self.take(decoded, &action, payload);
-                CommandReturned::Answered {
-                    response: payload.into(),
-                    status: status(payload),
-                    message_id: id.into(),
+                let (response, message_id) = (payload.into(), id.into());
+                let status = status(payload);
+                match question {
+                    None => CommandReturned::Answered { response, status, message_id },
+                    Some(question) => {
+                        let answer = question::answer(self.config.dialect, question, payload);
+                        let answer = Box::new(answer);
+                        CommandReturned::Told { response, status, message_id, answer }
+                    }
                 }
             }
             Err(fault) => {
@@ -228,7 +234,7 @@ impl Link {
 
     /// A CALLERROR in whatever spelling, with whatever code.
     fn call_error(&mut self, refusal: &Refusal<'_>, now: Timestamp) {
-        let Some((command, _)) = self.ended(&refusal.id) else { return };
+        let Some(Ended { command, .. }) = self.ended(&refusal.id) else { return };
         let code = refusal.code_text.as_ref().into();
         let description = refusal.description.as_ref().into();
         self.returned(command, CommandReturned::Refused { code, description });
@@ -236,9 +242,9 @@ impl Link {
     }
 
     /// The call of ours that an answer ends; one that nobody waits for is ignored and counted.
-    fn ended(&mut self, id: &str) -> Option<(busbar_charging::ids::CommandId, Box<str>)> {
+    fn ended(&mut self, id: &str) -> Option<Ended> {
         let strange = match self.line.answered(id) {
-            Owner::Ended { command, action } => return Some((command, action)),
+            Owner::Ended(ended) => return Some(ended),
             Owner::Late => Strange::Late,
             Owner::Foreign => Strange::Foreign,
         };
@@ -258,7 +264,7 @@ impl Link {
         else {
             return;
         };
-        if let Some((command, action)) = self.ended(id) {
+        if let Some(Ended { command, action, .. }) = self.ended(id) {
             let (code, description) = (ErrorCode::FormatViolation, "the frame is malformed");
             if message_type == CALL_RESULT {
                 self.tell_unusable(id, code, description);

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 
 use busbar_charging::ids::CommandId;
 use busbar_charging::input::CommandReturned;
+use busbar_charging::load::question::Question;
 use busbar_charging::units::Timestamp;
 
 /// Ended calls whose late answers are known as late.
@@ -24,14 +25,18 @@ struct Open {
     command: CommandId,
     id: String,
     action: Box<str>,
+    question: Option<Question>,
     until: Timestamp,
 }
 
+/// A call that waits for the line.
 #[derive(Debug)]
-struct Waiting {
-    command: CommandId,
-    action: Box<str>,
-    payload: Box<str>,
+pub(super) struct Waiting {
+    pub(super) command: CommandId,
+    pub(super) action: Box<str>,
+    pub(super) payload: Box<str>,
+    /// What it asks for load control.
+    pub(super) question: Option<Question>,
 }
 
 /// A call to send.
@@ -47,17 +52,25 @@ pub(super) struct Next {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Owner {
     /// The open call's, which is now ended.
-    Ended { command: CommandId, action: Box<str> },
+    Ended(Ended),
     /// Of a call that timed out or was given up.
     Late,
     /// Of no call.
     Foreign,
 }
 
+/// A call that was answered.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Ended {
+    pub(super) command: CommandId,
+    pub(super) action: Box<str>,
+    pub(super) question: Option<Question>,
+}
+
 impl Line {
     /// Takes a command. The core lets out one at a time; another waits all the same.
-    pub(super) fn enqueue(&mut self, command: CommandId, action: Box<str>, payload: Box<str>) {
-        self.waiting.push_back(Waiting { command, action, payload });
+    pub(super) fn enqueue(&mut self, waiting: Waiting) {
+        self.waiting.push_back(waiting);
     }
 
     /// Opens the next call when none is open. Its message id is the command's: a UUID is unique
@@ -66,17 +79,19 @@ impl Line {
         if self.open.is_some() {
             return None;
         }
-        let Waiting { command, action, payload } = self.waiting.pop_front()?;
+        let Waiting { command, action, payload, question } = self.waiting.pop_front()?;
         let id = command.to_string();
         self.given_up.retain(|old| *old != id);
-        self.open = Some(Open { command, id: id.clone(), action: action.clone(), until });
+        self.open = Some(Open { command, id: id.clone(), action: action.clone(), question, until });
         Some(Next { command, id, action, payload })
     }
 
     /// Ends the open call if `id` is its.
     pub(super) fn answered(&mut self, id: &str) -> Owner {
         match self.open.take_if(|open| open.id == id) {
-            Some(open) => Owner::Ended { command: open.command, action: open.action },
+            Some(Open { command, action, question, .. }) => {
+                Owner::Ended(Ended { command, action, question })
+            }
             None if self.given_up.iter().any(|old| old == id) => Owner::Late,
             None => Owner::Foreign,
         }

@@ -76,6 +76,7 @@ fn a_call_that_was_not_given_out_has_not_left() {
         action: "ClearCache".into(),
         payload: "{}".into(),
         profile: None,
+        question: None,
     };
     assert!(bench.link.act(&action, NOW));
     bench.link.closed("gone", NOW);
@@ -94,6 +95,7 @@ fn another_connections_command_is_not_taken() {
         action: "ClearCache".into(),
         payload: "{}".into(),
         profile: None,
+        question: None,
     };
     assert!(!bench.link.act(&action, NOW));
     assert!(bench.link.poll().is_none());

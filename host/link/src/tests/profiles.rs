@@ -37,6 +37,7 @@ fn profile() -> Profile {
             Period { start_seconds: 0, tenths: 104, phases: 3 },
             Period { start_seconds: 960, tenths: 60, phases: 3 },
         ],
+        updates: false,
     }
 }
 

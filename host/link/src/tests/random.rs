@@ -178,6 +178,7 @@ fn play(dialect: usize, steps: Vec<Step>) {
                     action: "ClearCache".into(),
                     payload: "{}".into(),
                     profile: None,
+                    question: None,
                 };
                 tally.commands.entry(command_id(n).to_string()).or_default().0 += 1;
                 assert!(link.act(&action, now));

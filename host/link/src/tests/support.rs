@@ -7,6 +7,7 @@ use busbar_charging::fact::station::{Authorization, AuthorizationStatus, Dialect
 use busbar_charging::ids::{CommandId, TransactionId};
 use busbar_charging::input::{CommandReturned, Input, StationEvent, TransactionRef};
 use busbar_charging::load::kernel::profile::Profile;
+use busbar_charging::load::question::Question;
 use busbar_charging::units::{Millis, Timestamp};
 use busbar_ocpp::{Rule, Version};
 use serde_json::Value;
@@ -96,14 +97,24 @@ impl Bench {
     }
 
     pub(super) fn command(&mut self, n: u8, action: &str, payload: &str) -> Heap {
-        self.act(n, action, payload, None)
+        self.act(n, (action, payload), None, None)
     }
 
     pub(super) fn limit(&mut self, n: u8, profile: Profile) -> Heap {
-        self.act(n, "SetChargingProfile", "", Some(Box::new(profile)))
+        self.act(n, ("SetChargingProfile", ""), Some(Box::new(profile)), None)
     }
 
-    fn act(&mut self, n: u8, action: &str, payload: &str, profile: Option<Box<Profile>>) -> Heap {
+    pub(super) fn question(&mut self, n: u8, question: Question) -> Heap {
+        self.act(n, ("", ""), None, Some(question))
+    }
+
+    fn act(
+        &mut self,
+        n: u8,
+        (action, payload): (&str, &str),
+        profile: Option<Box<Profile>>,
+        question: Option<Question>,
+    ) -> Heap {
         let action = Action::Command {
             station: "CS-1".into(),
             generation: GENERATION,
@@ -111,6 +122,7 @@ impl Bench {
             action: action.into(),
             payload: payload.into(),
             profile,
+            question,
         };
         assert!(self.link.act(&action, self.now));
         self.look()

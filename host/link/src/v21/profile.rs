@@ -24,6 +24,8 @@ pub(super) fn schedule_update(tenths: i64) -> wire::ChargingScheduleUpdateType {
 
 fn dynamic(profile: &mut wire::ChargingProfileType, of: &Profile) -> Result<(), Unwritable> {
     profile.max_offline_duration = of.max_offline_seconds;
+    // Without this word it would hold again as soon as the station is back.
+    profile.invalid_after_offline_duration = of.max_offline_seconds.map(|_| true);
     if of.begins != Begins::OnReceipt {
         return Ok(());
     }

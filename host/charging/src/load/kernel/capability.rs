@@ -3,6 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::load::question::Told;
 use crate::units::Current;
 
 /// What a station can do with charging profiles.
@@ -39,6 +40,27 @@ pub struct Capability {
     pub ends_offline: bool,
     /// It takes `Dynamic` profiles and UpdateDynamicSchedule (2.1).
     pub takes_dynamic: bool,
+    /// It bears the question what it can do with charging profiles.
+    #[serde(default = "yes")]
+    pub tells_capability: bool,
+    /// It answers GetCompositeSchedule with what it does.
+    #[serde(default = "yes")]
+    pub tells_schedule: bool,
+    /// So many profiles may be written to it in a day (UTC) before people are told, since its flash
+    /// wears out; beyond them increases are rarer, and nothing else.
+    #[serde(default = "writes_a_day")]
+    pub writes_a_day: u32,
+}
+
+/// Writes that wear no flash out.
+pub const WRITES_A_DAY: u32 = 300;
+
+fn yes() -> bool {
+    true
+}
+
+fn writes_a_day() -> u32 {
+    WRITES_A_DAY
 }
 
 /// The unit of a station's limits.
@@ -88,6 +110,9 @@ impl Capability {
         hole: Hole::Default,
         ends_offline: false,
         takes_dynamic: false,
+        tells_capability: true,
+        tells_schedule: true,
+        writes_a_day: WRITES_A_DAY,
     };
 
     /// Of a model that was shown to do what the standard says.
@@ -103,6 +128,20 @@ impl Capability {
     /// Whether a lease that was written to it can be believed, as far as the model goes.
     pub fn leases(&self) -> bool {
         self.keeps_durations && self.keeps_clock && self.takes_absolute
+    }
+
+    /// As the station itself says, where it says it and nothing of it is a promise: what a station
+    /// keeps to is shown, not told.
+    #[must_use]
+    pub fn told(self, told: &Told) -> Self {
+        Self {
+            stack_level_max: told.stack_level_max.unwrap_or(self.stack_level_max),
+            periods_max: told.periods_max.map_or(self.periods_max, |periods| periods.max(1)),
+            unit: told.unit().unwrap_or(self.unit),
+            ends_offline: told.ends_offline.unwrap_or(self.ends_offline),
+            takes_dynamic: told.takes_dynamic.unwrap_or(self.takes_dynamic),
+            ..self
+        }
     }
 
     /// The greatest limit that can be written and that the station keeps to, at or below a wish;

@@ -1,4 +1,5 @@
-//! Owns what an EVSE is measured to draw, and whether it keeps to its limits. Must never let a low
+//! Owns what an EVSE is measured to draw, what its station says that it lets it draw, and whether
+//! it keeps to its limits. Must never let a low
 //! reading lower what it may draw: only an acknowledgement does.
 
 use serde::{Deserialize, Serialize};
@@ -29,6 +30,9 @@ pub struct Draw {
     disobedient: bool,
     /// The most that it drew beyond what it may, until it obeys again.
     peak: Current,
+    /// What its station says that it allows, where that is more than it was told.
+    #[serde(default)]
+    claimed: Option<Current>,
 }
 
 impl Draw {
@@ -44,13 +48,22 @@ impl Draw {
 
     /// Whether it does not keep to its limits.
     pub fn is_disobedient(&self) -> bool {
-        self.disobedient
+        self.disobedient || self.claimed.is_some()
+    }
+
+    /// What its station says that it allows, where that is more than it was told.
+    pub fn claimed(&self) -> Option<Current> {
+        self.claimed
     }
 
     /// What it must be counted with because it draws more than it may: its draw; once it does not
     /// obey, the most that it drew, with a margin, whatever it draws now; and all it can when it
-    /// is not measured any more.
+    /// is not measured any more. At least what its station says that it allows.
     pub fn counted(&self, now: Timestamp, maximum: Current) -> Current {
+        self.measured_beyond(now, maximum).max(self.claimed.unwrap_or_default())
+    }
+
+    fn measured_beyond(&self, now: Timestamp, maximum: Current) -> Current {
         let Some((_, draw)) = self.last.filter(|_| self.over.is_some() || self.disobedient) else {
             return Current::ZERO;
         };
@@ -64,6 +77,11 @@ impl Draw {
             }
             None => maximum.max(draw),
         }
+    }
+
+    /// Its station says that it allows more than it was told; none: no more than that.
+    pub(super) fn claims(&mut self, current: Option<Current>) {
+        self.claimed = current;
     }
 
     /// It was measured while it was allowed so much. True when it has just turned out that it

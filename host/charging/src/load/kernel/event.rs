@@ -111,6 +111,8 @@ pub enum EvseChange {
     Ended,
     /// Its busiest phase was measured.
     Measured(Current),
+    /// Its station says that it allows more than it was told, or that it does not.
+    Claimed(Option<Current>),
 }
 
 /// Which of a station's profiles a grant replaces.

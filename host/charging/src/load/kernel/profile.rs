@@ -48,6 +48,8 @@ pub struct Profile {
     pub unit: RateUnit,
     /// What holds from when on; the first begins at 0.
     pub periods: Vec<Period>,
+    /// The station holds it already, as a `Dynamic` one: only its limit is told.
+    pub updates: bool,
 }
 
 /// What a profile is for.
@@ -127,6 +129,7 @@ impl Profile {
             max_offline_seconds: None,
             unit: target.capability.unit,
             periods: vec![first],
+            updates: false,
         };
         if target.capability.takes_dynamic && purpose == ProfilePurpose::Transaction {
             profile.begins = Begins::OnReceipt;
@@ -181,6 +184,7 @@ impl Profile {
             max_offline_seconds: None,
             unit: target.capability.unit,
             periods: vec![target.period(Millis::ZERO, limit)],
+            updates: false,
         }
     }
 }

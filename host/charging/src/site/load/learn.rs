@@ -7,7 +7,7 @@ use crate::fact::command::{CommandEnded, CommandOutcome, CommandSent, Intent};
 use crate::fact::load::{LimitGrant, LimitPurpose, LoadFilled, LoadLimited, LoadMetered};
 use crate::fact::metering::{Measurand, Reading, ReadingValue};
 use crate::fact::site::SitePut;
-use crate::fact::station::{ConnectorStatus, StationBooted, StationStatus};
+use crate::fact::station::{ConnectorStatus, StationStatus};
 use crate::ids::StationId;
 use crate::load::external::Window;
 use crate::load::kernel::event::{Event, EvseChange, Granted, Purpose, Returned, StationChange};
@@ -83,9 +83,11 @@ impl Load {
         }
         match fact {
             Fact::StationConnected(_) if is_there(station) => {
+                self.connected(id);
                 self.tell(at, id, StationChange::Connected);
             }
             Fact::StationBooted(booted) => {
+                self.booted(id);
                 self.capable(at, booted);
                 self.tell(at, id, StationChange::Booted);
                 self.reach(at, station);
@@ -108,7 +110,10 @@ impl Load {
                 self.measured(at, id, evse, &metered.readings, false);
             }
             Fact::CommandSent(sent) => self.sent(station, sent),
-            Fact::CommandEnded(ended) => self.ended(ended),
+            Fact::CommandEnded(ended) => self.ended(station, ended),
+            Fact::LoadTold(told) => self.told(station, told),
+            Fact::LoadVerified(verified) => self.verified(station, verified),
+            Fact::LoadAlarmed(_) => {}
             Fact::StationAdopted(_) => self.catch_up(at, station),
             _ => self.sync(at, station),
         }
@@ -127,6 +132,7 @@ impl Load {
     /// believed any more, and it counts with all that it can draw until it is back and told again.
     fn forget(&mut self, at: Timestamp, station: &StationId) {
         self.tell(at, station, StationChange::Disconnected);
+        self.checks.remove(station);
         let evses = wired(&self.rows);
         for evse in self.kernel.evses_of(station) {
             self.evses[*evse as usize] = Live::new(at);
@@ -140,15 +146,6 @@ impl Load {
         if !self.kernel.evses_of(station).is_empty() {
             let what = StationChange::Heard { reported };
             self.kernel.apply(&Event::Station { at, station: station.clone(), what });
-        }
-    }
-
-    /// What a station's model can do.
-    fn capable(&mut self, at: Timestamp, booted: &StationBooted) {
-        let station = booted.station.clone();
-        if !self.kernel.evses_of(&station).is_empty() {
-            let capability = self.config.capability(&booted.vendor, &booted.model);
-            self.kernel.apply(&Event::Capable { at, station, capability });
         }
     }
 
@@ -221,13 +218,16 @@ impl Load {
         }
     }
 
-    fn ended(&mut self, ended: &CommandEnded) {
+    fn ended(&mut self, station: &Station, ended: &CommandEnded) {
         if ended.sent.is_none() {
             return;
         }
-        let (at, station) = (ended.at, &ended.station);
+        let at = ended.at;
+        if let Intent::Load(call) = &ended.wanted.intent {
+            self.call_returned(*call, ended);
+        }
         let Intent::Limit(grant) = &ended.wanted.intent else {
-            return self.tell(at, station, StationChange::LineFreed);
+            return self.tell(at, &station.id, StationChange::LineFreed);
         };
         let how = match &ended.outcome {
             CommandOutcome::Answered { status: Some(status), .. } if &**status == "Accepted" => {
@@ -240,8 +240,9 @@ impl Load {
                 Returned::Gone { may_have_left: false }
             }
         };
-        let evse = EvseId { station: station.clone(), evse: grant.evse };
+        let evse = EvseId { station: station.id.clone(), evse: grant.evse };
         self.kernel.apply(&Event::Returned { at, evse, grant: GrantId(grant.grant), how });
+        self.limit_returned(at, station, grant, how);
         match how {
             Returned::Gone { may_have_left: false } => self.not_after(at.plus(TRY_AGAIN)),
             _ => self.at_once(at),
@@ -273,8 +274,12 @@ impl Load {
         }
         let now = readings.iter().filter(momentary).filter(|reading| reading.at == newest);
         let Some(draw) = self.draw_of(index, now.collect(), at) else { return };
+        let obeyed = self.kernel.draw(index).is_none_or(|known| !known.is_disobedient());
         let what = EvseChange::Measured(draw);
-        self.kernel.apply(&Event::Evse { at, evse: id, what });
+        self.kernel.apply(&Event::Evse { at, evse: id.clone(), what });
+        if obeyed && self.kernel.draw(index).is_some_and(|known| known.is_disobedient()) {
+            self.suspect(&id);
+        }
     }
 
     /// The draw of the busiest phase, by currents where they are there, else by power.
@@ -324,7 +329,7 @@ impl Load {
         Some(Current(i64::try_from(per_leg).unwrap_or(i64::MAX)))
     }
 
-    fn is_dc(&self, evse: u32) -> bool {
+    pub(super) fn is_dc(&self, evse: u32) -> bool {
         let point = self.config.tree.evses.get(evse as usize);
         point.is_some_and(|point| point.supply == crate::load::circuit::Supply::Dc)
     }

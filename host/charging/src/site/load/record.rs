@@ -1,12 +1,16 @@
 //! Owns how a snapshot holds load control: all of it but what its configuration says.
 //! Must never restore anything but what was there, nor half of it.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
+use super::check::Check;
 use super::history::History;
 use super::{Live, Load};
 use crate::fact::load::LoadRecorded;
 use crate::fact::site::Blob;
+use crate::ids::StationId;
 use crate::load::external::Window;
 use crate::load::kernel::Kernel;
 use crate::load::kernel::meter::Meter;
@@ -26,6 +30,8 @@ struct Body {
     decided: Timestamp,
     #[serde(default)]
     history: History,
+    #[serde(default)]
+    checks: BTreeMap<StationId, Check>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -49,6 +55,7 @@ impl Load {
             due: self.due,
             decided: self.decided,
             history: self.history.clone(),
+            checks: self.checks.clone(),
         };
         // Numbers and text can always be written.
         let body = Blob(minicbor_serde::to_vec(&body).unwrap_or_default());
@@ -72,6 +79,7 @@ impl Load {
         self.kernel = body.kernel;
         self.evses = body.evses;
         self.meters = body.meters;
+        self.checks = body.checks;
         (self.due, self.decided) = (body.due, body.decided);
         self.history = body.history;
     }

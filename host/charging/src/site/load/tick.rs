@@ -164,11 +164,17 @@ impl Site {
         for station in &decision.abandon {
             outcome.actions.extend(self.abandon(station));
         }
+        let calls = load.calls(now);
         for (n, send) in (0..).zip(decision.sends) {
+            if send.why == Why::Commission && self.asks_first(&calls, &send.granted.evse.station) {
+                // Written as the station can take it: nothing is raised meanwhile.
+                continue;
+            }
             let reason = load.kernel.evse(&send.granted.evse).map(|evse| found.reason(evse));
             let command = CommandId(context.ids.uuid(now, 1_000 + n));
             self.send_limit(now, command, send, reason.unwrap_or_default(), outcome);
         }
+        self.survey(context, now, calls, outcome);
         if decision.withheld > 0 {
             let held = decision.withheld;
             outcome.facts.push(Fact::from(InputRefused {
@@ -248,6 +254,7 @@ impl Site {
             action: "SetChargingProfile".into(),
             payload: "".into(),
             profile: Some(Box::new(profile)),
+            question: None,
         });
     }
 }

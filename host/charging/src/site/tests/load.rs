@@ -8,6 +8,7 @@ mod calls;
 mod host;
 mod lines;
 mod rules;
+mod survey;
 mod world;
 
 use crate::load::amount::{Amount, PerLine};
@@ -180,7 +181,7 @@ fn told(score: &Score, evses: i64) -> String {
     let hours = score.seconds as f64 / 3_600.0;
     format!(
         "{hours:.1} h, {} s over (worst {:.1} %), reaction at most {} s ({} cuts, {} s late), \
-         {:.1} % of the ideal, {:.1} messages per EVSE-hour, {} withheld, {} facts, first {:?}",
+         {:.1} % of the ideal, {:.1} messages per EVSE-hour ({:.2} of them questions), {} withheld, {} facts, first {:?}",
         score.over,
         score.worst as f64 / 10.0,
         score.reaction,
@@ -188,6 +189,7 @@ fn told(score: &Score, evses: i64) -> String {
         score.late,
         score.drawn as f64 * 100.0 / score.ideal as f64,
         score.messages as f64 / hours / evses as f64,
+        score.questions as f64 / hours / evses as f64,
         score.withheld,
         score.facts,
         score.first,

@@ -4,6 +4,7 @@
 use std::collections::VecDeque;
 
 use super::Random;
+use crate::input::schedule::{Limit, Schedule, Step};
 use crate::load::kernel::capability::{Capability, Hole};
 use crate::load::kernel::event::Returned;
 use crate::load::kernel::profile::{Begins, Profile, ProfilePurpose};
@@ -154,6 +155,20 @@ impl Station {
             return if self.hole == Some(Hole::Full) { MAXIMUM } else { default };
         }
         self.running.as_ref().and_then(|profile| self.says(profile, now)).unwrap_or(default)
+    }
+
+    /// What it is going to allow, as it says itself: what it does.
+    pub(crate) fn composite(&self, now: Timestamp, seconds: u32) -> Schedule {
+        let mut steps: Vec<Step> = Vec::new();
+        for second in 0..i64::from(seconds) {
+            let start = Millis::from_secs(second);
+            let limit = Some(Limit::Current(self.limit(now.plus(start))));
+            if steps.last().is_none_or(|last| last.limit != limit) {
+                steps.push(Step { start, limit, phases: None });
+            }
+        }
+        let duration = Some(Millis::from_secs(seconds.into()));
+        Schedule { begins: Some(self.clock(now)), duration, steps }
     }
 
     /// What a profile says by this station's clock; nothing where it does not hold.

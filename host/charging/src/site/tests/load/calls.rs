@@ -11,6 +11,7 @@ use crate::fact::site::{Kept, StationAdopted, StationReleased};
 use crate::fact::station::Dialect;
 use crate::ids::CommandId;
 use crate::input::{CommandReturned, Input, Request, StationEvent, TransactionRef};
+use crate::load::config::Config;
 use crate::load::external::Window;
 use crate::load::kernel::profile::Profile;
 use crate::load::kernel::tests::START;
@@ -21,46 +22,52 @@ use crate::subject::Subject;
 use crate::units::{Current, Millis, Timestamp};
 
 /// A site with one station whose fallback stands.
-struct Yard {
-    host: Host,
-    now: Timestamp,
+pub(super) struct Yard {
+    pub(super) host: Host,
+    pub(super) now: Timestamp,
     seq: i64,
 }
 
 /// What was sent: a limit, or an operator's command.
-struct Sent {
-    command: CommandId,
-    profile: Option<Box<Profile>>,
+pub(super) struct Sent {
+    pub(super) command: CommandId,
+    pub(super) profile: Option<Box<Profile>>,
 }
 
 impl Yard {
     fn new(model: &str) -> Self {
-        let host = Host::new(Break::None, START, &one_row(1, 100, 6));
-        let mut yard = Self { host, now: START, seq: 0 };
-        yard.host.adopt(START, "CS-0".into());
-        let (dialect, remote) = (Dialect::V201, "192.0.2.1:1".into());
-        yard.say(StationEvent::Connected { dialect, incarnation: 1, remote, security_profile: 1 });
-        yard.boot(model);
-        let [fallback] = &yard.pass(1)[..] else { panic!("its fallback is not sent") };
+        let mut yard = Self::arrived(Dialect::V201, model, &one_row(1, 100, 6));
+        let [fallback] = &yard.pass(2)[..] else { panic!("its fallback is not sent") };
         let command = fallback.command;
         yard.answer(command, accepted());
         yard.pass(20);
         yard
     }
 
-    fn say(&mut self, event: StationEvent) {
+    /// A site whose one station has just booted.
+    pub(super) fn arrived(dialect: Dialect, model: &str, config: &Config) -> Self {
+        let host = Host::new(Break::None, START, config);
+        let mut yard = Self { host, now: START, seq: 0 };
+        yard.host.adopt(START, "CS-0".into());
+        let remote = "192.0.2.1:1".into();
+        yard.say(StationEvent::Connected { dialect, incarnation: 1, remote, security_profile: 1 });
+        yard.boot(model);
+        yard
+    }
+
+    pub(super) fn say(&mut self, event: StationEvent) {
         let station = "CS-0".into();
         let input = Input::Station { station, generation: 1, call: None, event };
         self.host.input(self.now, input);
     }
 
-    fn boot(&mut self, model: &str) {
+    pub(super) fn boot(&mut self, model: &str) {
         let (vendor, model) = ("Test".into(), model.into());
         let (serial, firmware, reason) = (None, None, None);
         self.say(StationEvent::Booted { vendor, model, serial, firmware, reason });
     }
 
-    fn report(&mut self, kind: ReportKind, phases: &[(&str, i64)]) {
+    pub(super) fn report(&mut self, kind: ReportKind, phases: &[(&str, i64)]) {
         self.seq += 1;
         let reading = |(phase, current): &(&str, i64)| Reading {
             at: self.now,
@@ -89,7 +96,7 @@ impl Yard {
         self.say(StationEvent::Transaction { transaction, report, wants_cost: false });
     }
 
-    fn answer(&mut self, command: CommandId, returned: CommandReturned) {
+    pub(super) fn answer(&mut self, command: CommandId, returned: CommandReturned) {
         let input = Input::Command { station: "CS-0".into(), command, returned };
         self.host.input(self.now, input);
     }
@@ -114,7 +121,7 @@ impl Yard {
         self.host.facts > before
     }
 
-    fn cut(&mut self, limit: i64) {
+    pub(super) fn cut(&mut self, limit: i64) {
         let limit = CircuitLimit { lines: Some([amps(limit); 3]), power: None };
         let window = Window { from: self.now, until: Timestamp::NEVER, limit };
         let (circuit, source) = ("grid".into(), "dso".into());
@@ -123,7 +130,7 @@ impl Yard {
     }
 
     /// Seconds go by; gives what is sent meanwhile.
-    fn pass(&mut self, seconds: i64) -> Vec<Sent> {
+    pub(super) fn pass(&mut self, seconds: i64) -> Vec<Sent> {
         let actions = self.actions(seconds);
         let sent = actions.into_iter().filter_map(|action| match action {
             Action::Command { command, profile, .. } => Some(Sent { command, profile }),
@@ -136,12 +143,12 @@ impl Yard {
         let mut actions = Vec::new();
         for _ in 0..seconds {
             self.now = self.now.plus(Millis::from_secs(1));
-            actions.extend(self.host.due(self.now));
+            actions.extend(self.host.due_answered(self.now));
         }
         actions
     }
 
-    fn evse(&self) -> EvseView {
+    pub(super) fn evse(&self) -> EvseView {
         self.host.site.load_view(self.now).unwrap().evses.remove(0)
     }
 
@@ -197,7 +204,7 @@ fn a_station_that_forgets_counts_with_all_it_can_after_a_boot() {
     assert_eq!(yard.evse().exposure, amps(6));
     yard.boot("a model that nothing is known of");
     assert_eq!(yard.evse().exposure, amps(32));
-    assert_eq!(yard.pass(1).len(), 1, "its fallback is not said again");
+    assert_eq!(yard.pass(2).len(), 1, "its fallback is not said again");
     let mut keeps = Yard::new("true-true-Default");
     keeps.boot("true-true-Default");
     assert_eq!(keeps.evse().exposure, amps(6));

@@ -10,6 +10,7 @@ use crate::fact::{Actor, Fact};
 use crate::ids::{Ids, SiteId, StationId};
 use crate::input::{CommandReturned, Input, Precondition, Recalled, Request};
 use crate::load::config::Config;
+use crate::load::kernel::profile::{Profile, ProfilePurpose};
 use crate::network::Network;
 use crate::site::Site;
 use crate::subject::Subject;
@@ -138,6 +139,29 @@ impl Host {
         panic!("due again and again");
     }
 
+    /// The same where stations answer no question, and take the most that they may ever draw.
+    pub(super) fn due_answered(&mut self, now: Timestamp) -> Vec<Action> {
+        let mut limits = Vec::new();
+        for action in self.due(now) {
+            let Action::Command { station, command, profile, question, .. } = &action else {
+                limits.push(action);
+                continue;
+            };
+            let (station, command) = (station.clone(), *command);
+            let of_station = |profile: &Profile| profile.purpose == ProfilePurpose::StationMaximum;
+            let returned = match (question, profile) {
+                (Some(_), _) => unsupported(),
+                (None, Some(profile)) if of_station(profile) => accepted(),
+                _ => {
+                    limits.push(action);
+                    continue;
+                }
+            };
+            limits.extend(self.input(now, Input::Command { station, command, returned }));
+        }
+        limits
+    }
+
     /// Dies and comes back: what the journal says is all that is left, and it is all there was.
     pub(super) fn crash(&mut self, now: Timestamp) {
         let lost = |fact: &Fact| {
@@ -161,6 +185,10 @@ impl Host {
 
 pub(super) fn accepted() -> CommandReturned {
     answered("Accepted")
+}
+
+pub(super) fn unsupported() -> CommandReturned {
+    CommandReturned::Refused { code: "NotSupported".into(), description: "".into() }
 }
 
 pub(super) fn answered(status: &str) -> CommandReturned {

@@ -1,7 +1,7 @@
 //! Owns the lines between the host and its stations: one open call each, with its delay, some
 //! lost; messages of stations, kept while they are offline; operators' slow calls.
 
-use super::host::answered;
+use super::host::{answered, unsupported};
 use super::world::{Break, World};
 use crate::action::Action;
 use crate::fact::command::{Intent, Priority};
@@ -11,6 +11,7 @@ use crate::ids::{CommandId, TransactionId};
 use crate::input::{CommandReturned, Input, Request, StationEvent, TransactionRef};
 use crate::load::kernel::event::Returned;
 use crate::load::kernel::profile::Profile;
+use crate::load::question::{Answer, Question, Told};
 use crate::units::{Millis, Timestamp};
 
 /// `link` gives a call up after so long.
@@ -44,13 +45,20 @@ struct Call {
     returned: CommandReturned,
 }
 
-/// A limit on its way to a station.
+/// What a call says.
+#[derive(Clone, Debug)]
+enum What {
+    Set(Profile),
+    Ask(Question),
+}
+
+/// A call on its way to a station.
 #[derive(Clone, Debug)]
 pub(super) struct Transit {
     arrives: Timestamp,
     generation: u64,
     command: CommandId,
-    profile: Profile,
+    what: What,
     /// When the answer is there; none if it is lost.
     answered: Option<Timestamp>,
 }
@@ -70,12 +78,16 @@ impl World {
     pub(super) fn act(&mut self, actions: Vec<Action>) {
         for action in actions {
             match action {
-                Action::Command { station, generation, command, profile, .. } => {
+                Action::Command { station, generation, command, profile, question, .. } => {
                     let n = self.number(&station);
                     assert_eq!(generation, self.lines[n].generation, "of another connection");
-                    match profile {
-                        Some(profile) => self.transmit(n, command, *profile),
-                        None => self.slow_call(n, command),
+                    match (profile, question) {
+                        (Some(profile), _) => self.transmit(n, command, What::Set(*profile)),
+                        (None, Some(question)) => {
+                            self.score.questions += 1;
+                            self.transmit(n, command, What::Ask(question));
+                        }
+                        (None, None) => self.slow_call(n, command),
                     }
                 }
                 Action::Abandon { station, command, .. } => {
@@ -95,7 +107,7 @@ impl World {
     }
 
     /// A call leaves: it takes one to ten seconds there and back, and may be lost on either way.
-    fn transmit(&mut self, n: usize, command: CommandId, profile: Profile) {
+    fn transmit(&mut self, n: usize, command: CommandId, what: What) {
         self.score.messages += 1;
         let trip = self.random.between(1_000, 10_000);
         let there = self.random.between(200, trip - 200);
@@ -109,7 +121,7 @@ impl World {
                 arrives,
                 generation: self.lines[n].generation,
                 command,
-                profile,
+                what,
                 answered: (!lost).then_some(answer),
             });
         }
@@ -176,12 +188,35 @@ impl World {
         if !self.stations[n].online || self.lines[n].generation != call.generation {
             return;
         }
-        let how = self.stations[n].set(self.now, call.profile, &mut self.random);
-        let returned = answered(if how == Returned::Accepted { "Accepted" } else { "Rejected" });
+        let returned = match call.what {
+            What::Set(profile) => {
+                let how = self.stations[n].set(self.now, profile, &mut self.random);
+                answered(if how == Returned::Accepted { "Accepted" } else { "Rejected" })
+            }
+            What::Ask(question) => self.says(n, question),
+        };
         let open = self.lines[n].call.as_mut().filter(|open| open.command == call.command);
         if let (Some(open), Some(at)) = (open, call.answered) {
             (open.ends, open.returned) = (at.max(self.now), returned);
         }
+    }
+
+    /// Some stations answer no questions.
+    fn says(&self, n: usize, question: Question) -> CommandReturned {
+        let answer = match question {
+            _ if n % 7 == 5 => return unsupported(),
+            Question::Capability => Answer::Capability(Told {
+                stack_level_max: Some(3),
+                periods_max: Some(24),
+                amperes: Some(true),
+                ..Told::default()
+            }),
+            Question::Composite { seconds, .. } => {
+                Answer::Schedule(self.stations[n].composite(self.now, seconds))
+            }
+        };
+        let (response, message_id) = ("{}".into(), "m".into());
+        CommandReturned::Told { response, status: None, message_id, answer: Box::new(answer) }
     }
 
     /// A station says something of the car that is there, when it can.

@@ -85,6 +85,8 @@ pub(super) struct Score {
     pub(super) drawn: i64,
     pub(super) ideal: i64,
     pub(super) messages: i64,
+    /// Messages that were questions.
+    pub(super) questions: i64,
     pub(super) withheld: i64,
     pub(super) cuts: i64,
     pub(super) facts: i64,
@@ -102,6 +104,7 @@ impl Score {
         self.drawn += other.drawn;
         self.ideal += other.ideal;
         self.messages += other.messages;
+        self.questions += other.questions;
         self.withheld += other.withheld;
         self.cuts += other.cuts;
         self.facts += other.facts;

@@ -2,6 +2,7 @@
 //! from. Never the fact's stored form, and never a secret.
 
 use busbar_charging::fact::command::CommandOutcome;
+use busbar_charging::fact::load::LoadAlarm;
 use busbar_charging::fact::station::{AuthorizationStatus, ConnectorStatus, Registration};
 use busbar_charging::fact::{Actor, Fact};
 use serde::Serialize;
@@ -103,6 +104,9 @@ impl EventData {
             | Fact::LoadMetered(_)
             | Fact::LoadFilled(_)
             | Fact::LoadRecorded(_)
+            | Fact::LoadTold(_)
+            | Fact::LoadVerified(_)
+            | Fact::LoadAlarmed(_)
             | Fact::StationPlaced(_)
             | Fact::StationReleased(_)
             | Fact::StationAdopted(_)
@@ -323,6 +327,16 @@ fn site(fact: &Fact) -> EventData {
             detail: Some(f.meter.to_string()),
             ..EventData::default()
         },
+        Fact::LoadTold(f) => told(&f.station),
+        Fact::LoadVerified(f) => EventData {
+            detail: Some(format!("EVSE {}: {}", f.evse, word(f.verdict))),
+            ..told(&f.station)
+        },
+        Fact::LoadAlarmed(f) => {
+            let LoadAlarm::WriteBudget { writes } = f.alarm;
+            let detail = format!("was written to {writes} times today, all of its budget");
+            EventData { detail: Some(detail), ..told(&f.station) }
+        }
         Fact::LoadFilled(f) => {
             let changes = f.changes.iter().map(|change| {
                 let word = if change.on { "may charge" } else { "waits" };
