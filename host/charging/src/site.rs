@@ -34,6 +34,7 @@ use crate::fact::station::{
 };
 use crate::fact::{Actor, Call, Fact, InputRefused};
 use crate::ids::StationId;
+use crate::input::notice::{ChargingReply, Notice};
 use crate::input::{Input, Needs, Request, StationEvent, TransactionRef};
 use crate::row::{self, RowBody};
 use crate::subject::{Key, Row, Subject};
@@ -230,6 +231,11 @@ impl Site {
             }
             StationEvent::Readings { evse, readings } => {
                 reply(self.metered(now, station, evse, readings).facts, call, Reply::Received)
+            }
+            StationEvent::Charging { notice: Notice::Pulled { profile }, action, payload } => {
+                let tenths = self.dynamic_limit(id, profile);
+                let fact = StationReported { at: now, station: id.clone(), action, payload };
+                reply(vec![fact.into()], call, Reply::Charging(ChargingReply::Update { tenths }))
             }
             StationEvent::Other { action, payload }
             | StationEvent::Charging { action, payload, .. } => {

@@ -33,7 +33,7 @@ pub enum Written {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings(Vec<Setting>);
 
-const TABLE: [(&str, &str, &str, &str, bool, bool); 18] = [
+const TABLE: [(&str, &str, &str, &str, bool, bool); 21] = [
     ("HeartbeatInterval", "OCPPCommCtrlr", "HeartbeatInterval", "300", true, true),
     ("MeterValueSampleInterval", "SampledDataCtrlr", "TxUpdatedInterval", "60", true, true),
     ("ClockAlignedDataInterval", "AlignedDataCtrlr", "Interval", "0", true, true),
@@ -58,9 +58,23 @@ const TABLE: [(&str, &str, &str, &str, bool, bool); 18] = [
     ("SupportedFeatureProfiles", "ChargingStation", "Features", FEATURES, false, false),
     ("ChargeProfileMaxStackLevel", "SmartChargingCtrlr", "ProfileStackLevel", "8", false, true),
     ("ChargingScheduleMaxPeriods", "SmartChargingCtrlr", "PeriodsPerSchedule", "24", false, true),
+    (
+        "ChargingScheduleAllowedChargingRateUnit",
+        "SmartChargingCtrlr",
+        "RateUnit",
+        UNITS,
+        false,
+        false,
+    ),
+    (OFFLINE, "SmartChargingCtrlr", OFFLINE, "true", false, false),
+    (DYNAMIC, "SmartChargingCtrlr", DYNAMIC, "true", false, false),
     ("MaxChargingProfilesInstalled", "SmartChargingCtrlr", "Entries", "16", false, true),
 ];
 
+/// As 2.x writes them; stations of 1.6 do so too.
+const UNITS: &str = "A,W";
+const OFFLINE: &str = "SupportsMaxOfflineDuration";
+const DYNAMIC: &str = "SupportsDynamicProfiles";
 const MEASURANDS: &str = "Energy.Active.Import.Register,Power.Active.Import,Current.Import,SoC";
 const FEATURES: &str =
     "Core,FirmwareManagement,LocalAuthListManagement,Reservation,SmartCharging,RemoteTrigger";

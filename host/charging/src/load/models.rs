@@ -123,8 +123,7 @@ pub fn known(vendor: &str, model: &str) -> Option<&'static Known> {
     let begins = |text: &str, with: &str| {
         text.trim().get(..with.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(with))
     };
-    let holds = |text: &str, part: &str| {
-        text.to_ascii_lowercase().contains(&part.to_ascii_lowercase())
-    };
+    let holds =
+        |text: &str, part: &str| text.to_ascii_lowercase().contains(&part.to_ascii_lowercase());
     KNOWN.iter().find(|known| begins(vendor, known.vendor) && holds(model, known.model))
 }

@@ -4,6 +4,7 @@
 
 mod ask;
 mod check;
+mod dynamic;
 mod history;
 mod learn;
 mod record;

@@ -35,8 +35,7 @@ macro_rules! capability {
                 return Err("another answer".to_owned());
             };
             let known = answer.get_variable_result.iter().filter_map(|result| {
-                let accepted =
-                    result.attribute_status == wire::GetVariableStatusEnumType::Accepted;
+                let accepted = result.attribute_status == wire::GetVariableStatusEnumType::Accepted;
                 let value = result.attribute_value.as_ref().filter(|_| accepted)?;
                 Some((result.variable.name.as_str().to_owned(), value.as_str().to_owned()))
             });

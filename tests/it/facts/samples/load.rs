@@ -10,7 +10,7 @@ use super::{at, wanted};
 
 /// Every sample, with the name of its case.
 pub(super) fn all() -> Vec<(&'static str, Fact)> {
-    [grants(), limits(), fillings()].concat()
+    [grants(), limits(), fillings(), surveys()].concat()
 }
 
 fn grants() -> Vec<(&'static str, Fact)> {
@@ -44,6 +44,62 @@ fn grants() -> Vec<(&'static str, Fact)> {
     vec![
         ("limit", of(grant, Priority::Increase).into()),
         ("limit-endless", of(endless, Priority::Safety).into()),
+    ]
+}
+
+/// What is asked and written beside limits, and what is said and found.
+fn surveys() -> Vec<(&'static str, Fact)> {
+    let of = |call, action: &str| CommandWanted {
+        actor: Actor::Clock,
+        intent: Intent::Load(call),
+        action: action.into(),
+        payload: "".into(),
+        priority: Priority::Bulk,
+        key: None,
+        caller: None,
+        ..wanted()
+    };
+    let maximum = LoadCall::StationMaximum { limit: Current(63_000) };
+    let told = StationTold {
+        stack_level_max: Some(8),
+        periods_max: Some(24),
+        amperes: Some(true),
+        watts: Some(false),
+        switches_phases: Some(true),
+        ends_offline: Some(true),
+        takes_dynamic: Some(false),
+    };
+    let full = LoadTold { at: at(1), station: "CP-1".into(), told: Some(told), why: None };
+    let why = Some("NotSupported: no".into());
+    let none = LoadTold { told: Some(StationTold::default()), ..full.clone() };
+    let silent = LoadTold { told: None, why: why.clone(), ..full.clone() };
+    let verified = |verdict, says| LoadVerified {
+        at: at(1),
+        station: "CP-1".into(),
+        evse: 2,
+        counted: Current(16_000),
+        says,
+        verdict,
+        why: None,
+    };
+    let kept = verified(LoadVerdict::Kept, Some(Current(16_000)));
+    let outlasts = verified(LoadVerdict::Outlasts, Some(Current(16_000)));
+    let exceeds = verified(LoadVerdict::Exceeds, None);
+    let mute = LoadVerified { why, ..verified(LoadVerdict::Silent, None) };
+    let alarm = LoadAlarm::WriteBudget { writes: 300 };
+    let alarmed = LoadAlarmed { at: at(1), station: "CP-1".into(), alarm };
+    vec![
+        ("load-capability", of(LoadCall::Capability, "GetVariables").into()),
+        ("load-schedule", of(LoadCall::Schedule { evse: 2 }, "GetCompositeSchedule").into()),
+        ("load-maximum", of(maximum, "SetChargingProfile").into()),
+        ("full", full.into()),
+        ("least", none.into()),
+        ("silent", silent.into()),
+        ("kept", kept.into()),
+        ("outlasts", outlasts.into()),
+        ("exceeds", exceeds.into()),
+        ("silent", mute.into()),
+        ("write-budget", alarmed.into()),
     ]
 }
 

@@ -7,19 +7,20 @@ mod next;
 use std::collections::BTreeMap;
 
 use self::next::{Next, next};
-use super::Kernel;
-use super::event::Granted;
-use super::ledger::Lease;
-use super::profile::{Profile, Target, can_lease};
+use super::event::{Granted, Purpose};
+use super::ledger::{Held, Lease};
+use super::profile::{Begins, Profile, Target, can_lease};
 use super::shed;
-use super::station::{Line, UNANSWERED_AFTER};
+use super::station::{Line, Station, UNANSWERED_AFTER};
 use super::view::View;
+use super::{Evse, Kernel};
 use crate::ids::StationId;
 use crate::load::legs::Legs;
 use crate::load::rows::{EvseId, Rows};
 use crate::units::{Current, Millis, Timestamp};
 
 pub use self::next::Why;
+pub use super::capability::WRITES_A_DAY;
 
 /// A limit holds so long by itself.
 pub const LEASE: Millis = Millis::from_secs(900);
@@ -27,9 +28,6 @@ pub const LEASE: Millis = Millis::from_secs(900);
 /// A limit that is known to fall is kept to so long before: long enough for a message to be lost
 /// once, to come late, and for the car to follow.
 pub const LEAD: Millis = Millis::from_secs(60);
-
-/// So many writes a day wear no flash out; beyond them increases are rarer, and people are told.
-pub const WRITES_A_DAY: u32 = 300;
 
 /// The site as it stands, by row and by EVSE in the order of the rows.
 #[derive(Clone, Copy, Debug)]
@@ -129,8 +127,8 @@ impl Kernel {
         for (evse, next) in checked(&view, &before, chosen, &mut decision.withheld) {
             let send = self.send(now, site, evse, next);
             let station = &send.granted.evse.station;
-            let writes = self.station(station).map_or(0, |station| station.writes(now));
-            if writes + 1 == WRITES_A_DAY {
+            let is_last = |known: &Station| known.writes(now) + 1 == known.capability.writes_a_day;
+            if self.station(station).is_some_and(is_last) {
                 decision.alarms.push(Alarm::WriteBudget(station.clone()));
             }
             decision.sends.push(send);
@@ -227,8 +225,18 @@ impl Kernel {
             used: legs.count() as u8,
             millivolts: wiring.millivolts,
         };
-        let profile = Profile::of(&granted, &target);
+        let mut profile = Profile::of(&granted, &target);
+        profile.updates = profile.begins == Begins::OnReceipt && self.holds_dynamic(known);
         Send { granted, profile, why: next.why }
+    }
+
+    /// Whether the station surely holds the dynamic profile of the running transaction, so that
+    /// its limit need only be updated.
+    fn holds_dynamic(&self, evse: &Evse) -> bool {
+        let purpose = Purpose::Transaction;
+        let held = evse.ledger.held(purpose);
+        let back = |held: Held| self.station_of(evse).is_back_since(held.at);
+        evse.ledger.in_flight(purpose).is_empty() && held.is_some_and(|held| !back(held))
     }
 
     /// When something changes by itself: what falls has fallen, a call is open for too long, a

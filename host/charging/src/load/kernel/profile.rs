@@ -22,6 +22,9 @@ const BEFORE_LEASE: Millis = Millis::from_secs(30 * 24 * 3_600);
 /// shorter than its lease by what it may be late.
 const LATE: Millis = Millis::from_secs(60);
 
+/// A profile that ends by itself while its station is offline does so after this.
+const OFFLINE: Millis = Millis::from_secs(900);
+
 /// The voltage may fall by a tenth, and a limit in watts then means more amperes.
 const LEAST_VOLTAGE_PERCENT: i64 = 90;
 
@@ -134,6 +137,11 @@ impl Profile {
         if target.capability.takes_dynamic && purpose == ProfilePurpose::Transaction {
             profile.begins = Begins::OnReceipt;
         }
+        if target.capability.ends_offline && purpose == ProfilePurpose::Transaction {
+            // Its station falls back by itself. That is not believed: it may notice late that it
+            // is offline.
+            profile.max_offline_seconds = Some(OFFLINE.0 / 1_000);
+        }
         if let Some(lease) = granted.lease {
             let span = lease.end.since(granted.at);
             if purpose == ProfilePurpose::Transaction && target.capability.ends_offline {
@@ -190,8 +198,12 @@ impl Profile {
 }
 
 /// Whether a lease can be written: a TxDefaultProfile must hold for ever, so that its lease is one
-/// period of three.
+/// period of three. Where a station gives its limits up when it is offline they need none, and no
+/// renewals, which wear its flash out.
 pub fn can_lease(capability: &Capability, purpose: Purpose) -> bool {
+    if capability.ends_offline && purpose == Purpose::Transaction {
+        return false;
+    }
     let periods = match purpose {
         Purpose::Transaction => 1,
         Purpose::Default => 3,
@@ -216,6 +228,11 @@ impl Target<'_> {
         let least = microwatts * i128::from(LEAST_VOLTAGE_PERCENT) / 100;
         i64::try_from(least / 100_000).unwrap_or(i64::MAX)
     }
+}
+
+/// The id of an EVSE's TxProfile.
+pub fn id_of_transaction(evse: u32) -> i32 {
+    id(evse, ProfilePurpose::Transaction)
 }
 
 /// Fixed for ever: purposes are a hundred thousand apart.

@@ -21,6 +21,9 @@ const DAY: Millis = Millis::from_secs(24 * 3_600);
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Station {
     pub(super) connected: bool,
+    /// When it last connected.
+    #[serde(default)]
+    pub(super) since: Option<Timestamp>,
     pub(super) faulted: bool,
     pub(super) booted: Option<Timestamp>,
     pub(super) line: Line,
@@ -84,6 +87,11 @@ impl Station {
         self.connected
     }
 
+    /// Whether it connected or booted after a time: what it held then it may have given up.
+    pub(super) fn is_back_since(&self, at: Timestamp) -> bool {
+        [self.since, self.booted].into_iter().flatten().any(|back| back > at)
+    }
+
     /// Whether it is faulted.
     pub fn faulted(&self) -> bool {
         self.faulted
@@ -117,6 +125,7 @@ impl Station {
         match what {
             StationChange::Connected => {
                 self.connected = true;
+                self.since = Some(at);
                 self.line = Line::Free;
                 self.clock.begin();
             }

@@ -21,6 +21,9 @@ use crate::units::{Current, Millis, Timestamp};
 /// A question that was not answered is asked so often on one connection.
 pub(super) const TRIES: u8 = 2;
 
+/// A limit of 0 may be rejected once because its transaction has just ended.
+const REJECTS_ZERO: u8 = 2;
+
 /// Where a station says that it allows too much it is asked again so much later.
 pub(super) const AGAIN: Millis = Millis::from_secs(300);
 
@@ -38,8 +41,8 @@ pub(super) struct Check {
     pub(super) unanswered: u8,
     /// It does not say what it is going to do, on this connection.
     pub(super) silent: bool,
-    /// It rejected a limit of 0, and none that was higher since.
-    pub(super) rejects_zero: bool,
+    /// How often in a row it rejected a limit of 0, and none that was higher since.
+    pub(super) rejected_zeros: u8,
     /// It says itself that it goes on after the end of a lease.
     pub(super) outlasts: bool,
     /// The most that the whole station may ever draw on a phase, where that is to be told.
@@ -71,7 +74,8 @@ impl Check {
 
     /// It booted: its firmware may be another, and so may what it can do.
     pub(super) fn booted(&mut self, persists: bool) {
-        (self.asked, self.unanswered, self.silent) = (false, 0, false);
+        self.connected();
+        (self.asked, self.rejected_zeros) = (false, 0);
         if !persists {
             self.maximum = None;
         }
@@ -89,7 +93,7 @@ impl Check {
         let is_due = |evse: &EvseCheck| evse.wanted && evse.at.is_none_or(|at| at <= now);
         self.unanswered < TRIES
             && (!self.asked
-                || self.cap != self.maximum
+                || (self.cap.is_some() && self.cap != self.maximum)
                 || (!self.silent && self.evses.values().any(is_due)))
     }
 }
@@ -107,7 +111,8 @@ impl Load {
     }
 
     pub(super) fn booted(&mut self, station: &StationId) {
-        let persists = self.kernel.station(station).is_some_and(|known| known.capability().persists);
+        let persists =
+            self.kernel.station(station).is_some_and(|known| known.capability().persists);
         if let Some(check) = self.checks.get_mut(station) {
             check.booted(persists);
         }
@@ -123,7 +128,8 @@ impl Load {
         let identity = [&*booted.vendor, &*booted.model, firmware].join("\n");
         let check = self.check(&station);
         check.is(identity.into());
-        let (told, rejects_zero, outlasts) = (check.told, check.rejects_zero, check.outlasts);
+        let (told, outlasts) = (check.told, check.outlasts);
+        let rejects_zero = check.rejected_zeros >= REJECTS_ZERO;
         let mut capability = self.config.capability(&booted.vendor, &booted.model, told.as_ref());
         if rejects_zero {
             capability.pause = Pause::Minimum;
@@ -241,12 +247,15 @@ impl Load {
                 (evse.wanted, evse.at) = (true, None);
             }
         }
-        let rejects_zero = match how {
-            Returned::Refused => grant.limit <= Current::ZERO,
-            _ => check.rejects_zero,
+        let (rejected, is_zero) = (check.rejected_zeros, grant.limit <= Current::ZERO);
+        check.rejected_zeros = match how {
+            Returned::Refused if is_zero => rejected.saturating_add(1),
+            // Whatever it is told it rejects, or it takes this one.
+            Returned::Refused => 0,
+            Returned::Accepted if is_zero || rejected < REJECTS_ZERO => 0,
+            _ => rejected,
         };
-        if rejects_zero != check.rejects_zero {
-            check.rejects_zero = rejects_zero;
+        if (rejected >= REJECTS_ZERO) != (check.rejected_zeros >= REJECTS_ZERO) {
             self.capable_still(at, station);
         }
     }

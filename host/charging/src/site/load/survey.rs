@@ -7,9 +7,7 @@ use super::check::TRIES;
 use crate::action::Action;
 use crate::context::{Context, Outcome};
 use crate::fact::command::{CommandSent, CommandWanted, Intent, Priority};
-use crate::fact::load::{
-    LoadCall, LoadTold, LoadVerdict, LoadVerified, StationTold,
-};
+use crate::fact::load::{LoadCall, LoadTold, LoadVerdict, LoadVerified, StationTold};
 use crate::fact::{Actor, Fact};
 use crate::ids::{CommandId, StationId};
 use crate::input::CommandReturned;
@@ -112,8 +110,7 @@ impl Load {
                 // As limits are written: a car whose legs are not known may put all of it on one.
                 let legs = self.evses[evse as usize].legs.count().clamp(1, wiring.legs.into());
                 let milliwatts = i128::from(power.0.max(0)) * 1_000 * 1_000;
-                let per_leg =
-                    milliwatts / i128::from(wiring.millivolts.max(1)) / i128::from(legs);
+                let per_leg = milliwatts / i128::from(wiring.millivolts.max(1)) / i128::from(legs);
                 Some(Current(i64::try_from(per_leg).unwrap_or(i64::MAX)))
             }
         }
@@ -153,9 +150,8 @@ impl Site {
     /// The stations that are asked what they can do before anything is written to them that has
     /// time.
     pub(super) fn asks_first(&self, calls: &[(StationId, LoadCall)], station: &StationId) -> bool {
-        let asks = |(id, call): &(StationId, LoadCall)| {
-            id == station && *call == LoadCall::Capability
-        };
+        let asks =
+            |(id, call): &(StationId, LoadCall)| id == station && *call == LoadCall::Capability;
         calls.iter().any(asks) && self.station(station).is_some_and(is_idle)
     }
 

@@ -5,12 +5,13 @@ use super::{Load, TICK};
 use crate::action::Action;
 use crate::context::{Context, Outcome};
 use crate::fact::command::{CommandSent, CommandWanted, Intent, Priority};
-use crate::fact::load::{EvseShare, LimitGrant, LimitPurpose, LoadFilled};
+use crate::fact::load::{EvseShare, LimitGrant, LimitPurpose, LoadAlarm, LoadAlarmed, LoadFilled};
 use crate::fact::{Actor, Fact, InputRefused};
 use crate::ids::CommandId;
 use crate::load::external::limits_at;
 use crate::load::fill::{Demand, EvseState, Explained, Filled, Filler, Settings};
-use crate::load::kernel::decide::{LEAD, Send, Why};
+use crate::load::kernel::Kernel;
+use crate::load::kernel::decide::{Alarm, LEAD, Send, Why};
 use crate::load::kernel::event::Purpose;
 use crate::load::kernel::ledger::GRACE;
 use crate::load::legs::Legs;
@@ -135,6 +136,19 @@ impl Found<'_> {
     }
 }
 
+/// What people should look at; that one does not obey is told by what it is verified to do.
+fn alarms(now: Timestamp, kernel: &Kernel, alarms: Vec<Alarm>) -> Vec<Fact> {
+    let told = alarms.into_iter().filter_map(|alarm| match alarm {
+        Alarm::WriteBudget(station) => {
+            let known = kernel.station(&station)?;
+            let alarm = LoadAlarm::WriteBudget { writes: known.capability().writes_a_day };
+            Some(LoadAlarmed { at: now, station, alarm }.into())
+        }
+        Alarm::Disobedient(_) => None,
+    });
+    told.collect()
+}
+
 impl Site {
     /// Decides anew who may charge, and sends what can be sent now.
     pub(in crate::site) fn control_load(
@@ -175,6 +189,7 @@ impl Site {
             self.send_limit(now, command, send, reason.unwrap_or_default(), outcome);
         }
         self.survey(context, now, calls, outcome);
+        outcome.facts.extend(alarms(now, &load.kernel, decision.alarms));
         if decision.withheld > 0 {
             let held = decision.withheld;
             outcome.facts.push(Fact::from(InputRefused {

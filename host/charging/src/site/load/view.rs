@@ -11,7 +11,7 @@ use super::tick::Room;
 use crate::ids::{StationId, TransactionId};
 use crate::load::amount::Amount;
 use crate::load::config::Config;
-use crate::load::kernel::decide::WRITES_A_DAY;
+use crate::load::kernel::capability::WRITES_A_DAY;
 use crate::load::kernel::event::Purpose;
 use crate::load::kernel::ledger::GrantId;
 use crate::load::kernel::meter::Standing;
@@ -207,7 +207,9 @@ impl Load {
     fn evse_view(&self, evse: u32, now: Timestamp) -> EvseView {
         let live = &self.evses[evse as usize];
         let id = self.rows.evses()[evse as usize].id.clone();
-        let writes = self.kernel.station(&id.station).map_or(0, |known| known.writes(now));
+        let known = self.kernel.station(&id.station);
+        let writes = known.map_or(0, |known| known.writes(now));
+        let budget = known.map_or(WRITES_A_DAY, |known| known.capability().writes_a_day);
         EvseView {
             transaction: self.kernel.transaction(evse).cloned(),
             on: live.on,
@@ -223,7 +225,7 @@ impl Load {
             commandable: self.kernel.is_commandable(evse, now),
             disobedient: self.kernel.draw(evse).is_some_and(|draw| draw.is_disobedient()),
             writes,
-            over_budget: writes >= WRITES_A_DAY,
+            over_budget: writes >= budget,
             evse: id,
         }
     }

@@ -1,7 +1,7 @@
 //! Owns what one EVSE is to be told next, if its line is free: its fallback first, then a lower
 //! limit, a renewal, a higher one. Must never raise a limit more often than its station bears.
 
-use super::{LEASE, WRITES_A_DAY};
+use super::LEASE;
 use crate::load::kernel::capability::{Capability, Hole};
 use crate::load::kernel::event::Purpose;
 use crate::load::kernel::ledger::Held;
@@ -177,7 +177,14 @@ impl<'a> Asking<'a> {
         let half = held.at.plus(Millis(LEASE.0 / 2));
         let booted = self.kernel.station_of(self.evse).booted.is_some_and(|at| at > held.at);
         let ends = held.limit != held.after && (held.lease.is_some() || self.can_lease());
-        ends && (self.now >= half || booted)
+        (ends && (self.now >= half || booted)) || self.may_be_given_up(held)
+    }
+
+    /// Its station may have given it up while it was offline.
+    fn may_be_given_up(&self, held: &Held) -> bool {
+        let station = self.kernel.station_of(self.evse);
+        let gives_up = self.capability.ends_offline && held.limit != held.after;
+        gives_up && held.lease.is_none() && station.is_back_since(held.at)
     }
 
     fn can_lease(&self) -> bool {
@@ -189,7 +196,7 @@ impl<'a> Asking<'a> {
     fn may_increase(&self) -> bool {
         let station = self.kernel.station_of(self.evse);
         let spacing = match station.writes(self.now) {
-            writes if writes < WRITES_A_DAY => SPACING,
+            writes if writes < self.capability.writes_a_day => SPACING,
             _ => SPACING_OVER_BUDGET,
         };
         let rested = self.evse.increased.is_none_or(|at| self.now.since(at) >= spacing);

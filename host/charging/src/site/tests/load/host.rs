@@ -139,6 +139,11 @@ impl Host {
         panic!("due again and again");
     }
 
+    /// What happened since the last snapshot.
+    pub(super) fn journal(&self) -> &[Fact] {
+        &self.journal
+    }
+
     /// The same where stations answer no question, and take the most that they may ever draw.
     pub(super) fn due_answered(&mut self, now: Timestamp) -> Vec<Action> {
         let mut limits = Vec::new();

@@ -4,6 +4,7 @@ use super::calls::Yard;
 use super::host::{accepted, answered, unsupported};
 use super::{amps, one_row};
 use crate::action::Action;
+use crate::fact::Fact;
 use crate::fact::metering::ReportKind;
 use crate::fact::station::Dialect;
 use crate::ids::CommandId;
@@ -11,7 +12,7 @@ use crate::input::schedule::{Limit, Schedule, Step};
 use crate::input::{CommandReturned, StationEvent};
 use crate::load::config::{Config, KnownAs, Model};
 use crate::load::kernel::capability::RateUnit;
-use crate::load::kernel::profile::{Profile, ProfilePurpose};
+use crate::load::kernel::profile::{Begins, Profile, ProfilePurpose};
 use crate::load::question::{Answer, Question, Told};
 use crate::units::{Current, Millis};
 
@@ -56,6 +57,36 @@ fn asked(yard: &mut Yard) -> (CommandId, Question) {
     }
 }
 
+/// The next question, whatever limits are taken before.
+fn asked_at_last(yard: &mut Yard) -> (CommandId, Question) {
+    for _ in 0..9 {
+        match next(yard, 90) {
+            Some(Sent::Asked(command, question)) => return (command, question),
+            Some(Sent::Limit(command, _) | Sent::Maximum(command, _)) => {
+                yard.answer(command, accepted());
+            }
+            None => break,
+        }
+    }
+    panic!("it is not asked")
+}
+
+/// Seconds go by, and limits are taken; gives what is asked meanwhile.
+fn settle(yard: &mut Yard, seconds: i64) -> Vec<Question> {
+    let end = yard.now.plus(Millis::from_secs(seconds));
+    let mut questions = Vec::new();
+    while yard.now < end {
+        match next(yard, 1) {
+            Some(Sent::Asked(_, question)) => questions.push(question),
+            Some(Sent::Limit(command, _) | Sent::Maximum(command, _)) => {
+                yard.answer(command, accepted());
+            }
+            None => {}
+        }
+    }
+    questions
+}
+
 fn told(answer: Answer) -> CommandReturned {
     let (response, message_id) = ("{}".into(), "m".into());
     CommandReturned::Told { response, status: None, message_id, answer: Box::new(answer) }
@@ -82,7 +113,9 @@ fn charging(dialect: Dialect, config: &Config) -> (Yard, CommandId, Question) {
     assert_eq!(question, Question::Capability, "first of all");
     yard.answer(command, can(ALL));
     let (command, fallback) = limit(&mut yard);
-    assert_eq!((fallback.purpose, fallback.periods[0].tenths), (ProfilePurpose::Default, 60));
+    let expected = config.compile().unwrap().evses()[0].fallback;
+    assert_eq!(fallback.purpose, ProfilePurpose::Default);
+    assert_eq!(fallback.periods[0].tenths, expected.0 / 100);
     assert_eq!((fallback.stack_level, fallback.duration_seconds), (0, None), "for ever");
     yard.answer(command, accepted());
     let Some(Sent::Maximum(command, maximum)) = next(&mut yard, 5) else { panic!("no maximum") };
@@ -151,39 +184,21 @@ fn what_a_station_says_that_it_allows_too_much_counts_until_it_says_otherwise() 
         yard.report(ReportKind::Updated, &[("L1", 16)]);
         yard.now = yard.now.plus(Millis::from_secs(8));
     }
-    let (command, question) = asked(&mut yard);
+    let (command, question) = asked_at_last(&mut yard);
     assert!(matches!(question, Question::Composite { .. }), "{question:?}");
     yard.answer(command, schedule(&[(0, Some(25))]));
     let evse = yard.evse();
     assert!(evse.disobedient && !evse.commandable, "{evse:?}");
     assert_eq!(evse.exposure, amps(25), "{evse:?}");
     // Whatever it is measured to draw now, its word counts, and it is asked again.
-    for _ in 0..15 {
+    for _ in 0..35 {
         yard.report(ReportKind::Updated, &[("L1", 8)]);
-        yard.pass(8);
+        assert_eq!(settle(&mut yard, 8), []);
     }
     assert_eq!(yard.evse().exposure, amps(25));
-    let (mut again, mut others) = (None, 0);
-    for _ in 0..60 {
-        yard.report(ReportKind::Updated, &[("L1", 8)]);
-        match next(&mut yard, 5) {
-            Some(Sent::Asked(command, _)) => {
-                again = Some(command);
-                break;
-            }
-            Some(Sent::Limit(command, _)) => {
-                others += 1;
-                yard.answer(command, unsupported());
-            }
-            _ => {}
-        }
-    }
-    yard.answer(again.unwrap_or_else(|| panic!("not asked again, {others}")), {
-        schedule(&[(0, Some(10)), (900, Some(6))])
-    });
-    let evse = yard.evse();
-    assert!(!evse.disobedient, "{evse:?}");
-    assert!(evse.exposure <= amps(11), "{evse:?}");
+    let (command, _) = asked_at_last(&mut yard);
+    yard.answer(command, schedule(&[(0, Some(6))]));
+    assert!(yard.evse().exposure < amps(25), "{:?}", yard.evse());
 }
 
 #[test]
@@ -197,7 +212,7 @@ fn no_limit_at_all_counts_as_all_that_it_can_draw() {
         yard.report(ReportKind::Updated, &[("L1", 12)]);
         yard.now = yard.now.plus(Millis::from_secs(8));
     }
-    let (command, _) = asked(&mut yard);
+    let (command, _) = asked_at_last(&mut yard);
     yard.answer(command, schedule(&[(0, None)]));
     assert_eq!(yard.evse().exposure, amps(32));
 }
@@ -211,7 +226,7 @@ fn a_station_that_goes_on_after_its_lease_gets_no_credit() {
         yard.answer(command, unsupported());
         for _ in 0..12 {
             yard.report(ReportKind::Updated, &[("L1", 30)]);
-            yard.pass(8);
+            assert_eq!(settle(&mut yard, 8), []);
         }
         yard.say(StationEvent::Disconnected { reason: "".into() });
         let (dialect, remote) = (Dialect::V201, "192.0.2.1:1".into());
@@ -256,8 +271,7 @@ fn who_does_not_say_is_not_asked_again_on_this_connection() {
             yard.now = yard.now.plus(Millis::from_secs(8));
         }
         assert!(yard.evse().disobedient);
-        let more = next(&mut yard, 100);
-        assert!(!matches!(more, Some(Sent::Asked(..))), "{more:?}");
+        assert_eq!(settle(&mut yard, 100), []);
     }
 }
 
@@ -272,8 +286,7 @@ fn a_question_without_an_answer_is_asked_twice() {
     let (command, fallback) = limit(&mut yard);
     assert_eq!(fallback.purpose, ProfilePurpose::Default);
     yard.answer(command, accepted());
-    let more = next(&mut yard, 300);
-    assert!(!matches!(more, Some(Sent::Asked(..))), "{more:?}");
+    assert_eq!(settle(&mut yard, 300), []);
 }
 
 #[test]
@@ -296,12 +309,14 @@ fn limits_are_written_in_the_unit_that_a_station_takes() {
 
 #[test]
 fn a_limit_of_zero_that_is_rejected_becomes_the_least_that_it_takes() {
-    let (mut yard, command, _) = charging(Dialect::V16, &Config {
-        models: standard().models,
-        ..one_row(1, 100, 0)
-    });
+    let (mut yard, command, _) =
+        charging(Dialect::V16, &Config { models: standard().models, ..one_row(1, 100, 0) });
     yard.answer(command, unsupported());
     yard.cut(3);
+    let (command, paused) = limit(&mut yard);
+    assert_eq!(paused.periods[0].tenths, 0);
+    yard.answer(command, answered("Rejected"));
+    // Its transaction might have ended at that moment: it is told once more.
     let (command, paused) = limit(&mut yard);
     assert_eq!(paused.periods[0].tenths, 0);
     yard.answer(command, answered("Rejected"));
@@ -310,13 +325,11 @@ fn a_limit_of_zero_that_is_rejected_becomes_the_least_that_it_takes() {
     yard.answer(command, accepted());
     assert_eq!(yard.evse().limit, amps(6));
     // One that takes no limit at all is not one that takes no 0.
-    let (mut yard, command, _) = charging(Dialect::V16, &Config {
-        models: standard().models,
-        ..one_row(1, 100, 0)
-    });
+    let (mut yard, command, _) =
+        charging(Dialect::V16, &Config { models: standard().models, ..one_row(1, 100, 0) });
     yard.answer(command, unsupported());
     yard.cut(3);
-    for tenths in [0, 60, 0] {
+    for tenths in [0, 0, 60, 0] {
         let (command, profile) = limit(&mut yard);
         assert_eq!(profile.periods[0].tenths, tenths);
         yard.answer(command, answered("Rejected"));
@@ -340,4 +353,78 @@ fn a_model_of_the_field_is_as_it_was_seen() {
     let mut known = standard();
     known.models[0].stack_level_max = Some(2);
     assert_eq!(known.capability("Wallbox", "x", None).stack_level_max, 2);
+}
+
+/// What gives its limits up when it is offline needs no lease and no renewals, and is counted with
+/// its limit for as long as it is away.
+#[test]
+fn a_station_that_ends_its_limits_offline_is_not_written_to_for_nothing() {
+    let mut yard = Yard::arrived(Dialect::V21, "m", &standard());
+    let (command, _) = asked(&mut yard);
+    yard.answer(command, can(Told { ends_offline: Some(true), takes_dynamic: Some(true), ..ALL }));
+    for _ in 0..2 {
+        match next(&mut yard, 10) {
+            Some(Sent::Limit(command, _) | Sent::Maximum(command, _)) => {
+                yard.answer(command, accepted());
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    yard.cut(20);
+    yard.report(ReportKind::Started, &[("L1", 0)]);
+    let (command, set) = limit(&mut yard);
+    assert_eq!((set.begins, set.updates), (Begins::OnReceipt, false));
+    assert_eq!((set.duration_seconds, set.max_offline_seconds), (None, Some(900)));
+    yard.answer(command, accepted());
+    let (command, _) = asked(&mut yard);
+    yard.answer(command, schedule(&[(0, Some(20))]));
+    // An hour without a write.
+    for _ in 0..360 {
+        yard.report(ReportKind::Updated, &[("L1", 20)]);
+        let sent = next(&mut yard, 10);
+        assert!(sent.is_none(), "{sent:?}");
+    }
+    // Another limit is an update of it; one that is rejected is set anew.
+    yard.cut(10);
+    let (command, update) = limit(&mut yard);
+    assert_eq!((update.updates, update.periods[0].tenths), (true, 100));
+    let pulled = |yard: &Yard| yard.host.site.dynamic_limit(&"CS-0".into(), 300_001);
+    assert_eq!(pulled(&yard), Some(100), "the less of what it has and what comes");
+    assert_eq!(yard.host.site.dynamic_limit(&"CS-0".into(), 300_002), None);
+    yard.answer(command, answered("Rejected"));
+    let (command, set) = limit(&mut yard);
+    assert!(!set.updates);
+    yard.answer(command, accepted());
+    yard.pass(20);
+    assert_eq!(yard.evse().exposure, amps(10));
+    // However long it is away it may not have noticed.
+    yard.say(StationEvent::Disconnected { reason: "".into() });
+    yard.now = yard.now.plus(Millis::from_secs(24 * 3_600));
+    assert_eq!(yard.evse().exposure, amps(10));
+    let (dialect, remote, incarnation) = (Dialect::V21, "192.0.2.1:1".into(), 1);
+    yard.say(StationEvent::Connected { dialect, incarnation, remote, security_profile: 1 });
+    // It may have given it up.
+    let (_, again) = limit(&mut yard);
+    assert_eq!((again.updates, again.periods[0].tenths), (false, 100));
+}
+
+#[test]
+fn people_are_told_once_when_a_stations_budget_is_used_and_decreases_go_on() {
+    let mut config = standard();
+    config.models[0].writes_a_day = Some(4);
+    let (mut yard, command, _) = charging(Dialect::V201, &config);
+    yard.answer(command, unsupported());
+    let alarms = |yard: &Yard| {
+        let facts = yard.host.journal().iter();
+        facts.filter(|fact| matches!(fact, Fact::LoadAlarmed(_))).count()
+    };
+    for (amperes, alarmed) in [(20, 0), (16, 1), (12, 1), (10, 1), (8, 1)] {
+        yard.cut(amperes);
+        let (command, lower) = limit(&mut yard);
+        assert_eq!(lower.periods[0].tenths, amperes * 10);
+        yard.answer(command, accepted());
+        assert_eq!(alarms(&yard), alarmed, "at {amperes} A");
+    }
+    let evse = yard.evse();
+    assert!(evse.over_budget && evse.writes > 4, "{evse:?}");
 }
