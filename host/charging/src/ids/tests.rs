@@ -31,6 +31,7 @@ fn uuids_are_version_7_in_order_of_time_and_differ_within_an_input() {
 fn hashes_read_what_they_print() {
     let hash = Hash([0xA5; 32]);
     assert_eq!(Hash::parse(&hash.to_string()), Some(hash));
+    assert_eq!(Hash([0x1F; 32]).to_string(), "1f".repeat(32));
     for bad in ["", "a5", &"g".repeat(64), &"é".repeat(32)] {
         assert_eq!(Hash::parse(bad), None);
     }
