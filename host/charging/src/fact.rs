@@ -126,10 +126,20 @@ macro_rules! facts {
             /// Its body: a CBOR map with field names.
             ///
             /// # Errors
-            /// None that a fact of these types can cause.
+            /// As [`Fact::encode_to`].
             pub fn encode(&self) -> Result<Vec<u8>, FactError> {
+                let mut body = Vec::new();
+                self.encode_to(&mut body).map(|()| body)
+            }
+
+            /// Appends its body to `out`.
+            ///
+            /// # Errors
+            /// None that a fact of these types can cause.
+            pub fn encode_to(&self, out: &mut Vec<u8>) -> Result<(), FactError> {
+                let mut serializer = minicbor_serde::Serializer::new(out);
                 let encoded = match self {
-                    $(Self::$variant(body) => minicbor_serde::to_vec(body),)*
+                    $(Self::$variant(body) => body.serialize(&mut serializer),)*
                 };
                 encoded.map_err(|error| FactError {
                     name: self.name().into(),

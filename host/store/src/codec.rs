@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use busbar_charging::fact::Fact;
+use busbar_charging::fact::{Fact, FactError};
 use busbar_charging::subject::Subject;
 use busbar_charging::units::Timestamp;
 use busbar_engine::store::{Position, Snapshot, StoreError};
@@ -27,6 +27,8 @@ pub enum Kind {
 const VERSION: u8 = 1;
 /// Kind, version, number, raw length, checksum.
 const HEADER_BYTES: usize = 1 + 1 + 8 + 4 + 4;
+/// What a fact needs room for while it is written.
+const TYPICAL_FACT_BYTES: usize = 768;
 /// No sealed value is larger when unpacked; a greater length is damage.
 const MAX_RAW_BYTES: u32 = 1 << 30;
 /// No byte of a zstd frame unpacks to more: a block has four at least, and holds 128 KiB at most
@@ -96,24 +98,46 @@ pub(crate) fn unseal(kind: Kind, sealed: &[u8]) -> Result<(u64, Vec<u8>), String
 
 type EncodeError = minicbor::encode::Error<std::convert::Infallible>;
 
+/// The bodies of facts, one after the other in one buffer.
+struct Bodies {
+    bytes: Vec<u8>,
+    ends: Vec<usize>,
+}
+
+impl Bodies {
+    fn of<'a>(facts: impl ExactSizeIterator<Item = &'a Fact>) -> Result<Self, FactError> {
+        let count = facts.len();
+        let bytes = Vec::with_capacity(count * TYPICAL_FACT_BYTES);
+        let mut bodies = Self { bytes, ends: Vec::with_capacity(count) };
+        for fact in facts {
+            fact.encode_to(&mut bodies.bytes)?;
+            bodies.ends.push(bodies.bytes.len());
+        }
+        Ok(bodies)
+    }
+
+    fn iter(&self) -> impl Iterator<Item = &[u8]> {
+        let mut start = 0;
+        self.ends.iter().map(move |end| &self.bytes[std::mem::replace(&mut start, *end)..*end])
+    }
+}
+
 /// The body of a block: names and subjects once, then the facts that point to them.
 pub(crate) fn encode_block(facts: &[PlacedFact]) -> Result<Vec<u8>, StoreError> {
     let failed = |error: String| StoreError::Failed(format!("a fact cannot be written: {error}"));
-    let mut bodies = Vec::with_capacity(facts.len());
-    for (_, _, fact) in facts {
-        bodies.push(fact.encode().map_err(|error| failed(error.to_string()))?);
-    }
+    let bodies = Bodies::of(facts.iter().map(|(_, _, fact)| fact));
+    let bodies = bodies.map_err(|error| failed(error.to_string()))?;
     write_block(facts, &bodies).map_err(|error| failed(error.to_string()))
 }
 
-fn write_block(facts: &[PlacedFact], bodies: &[Vec<u8>]) -> Result<Vec<u8>, EncodeError> {
+fn write_block(facts: &[PlacedFact], bodies: &Bodies) -> Result<Vec<u8>, EncodeError> {
     let mut names: BTreeMap<&str, u32> = BTreeMap::new();
     let mut subjects: BTreeMap<&Subject, u32> = BTreeMap::new();
     for (_, subject, fact) in facts {
         names.entry(fact.name()).or_default();
         subjects.entry(subject).or_default();
     }
-    let size = bodies.iter().map(|body| body.len() + 16).sum::<usize>() + 64 * subjects.len();
+    let size = bodies.bytes.len() + 16 * facts.len() + 64 * (subjects.len() + names.len());
     let mut encoder = Encoder::new(Vec::with_capacity(size));
     encoder.array(3)?.array(names.len() as u64)?;
     for (index, (name, number)) in (0..).zip(names.iter_mut()) {
@@ -126,7 +150,7 @@ fn write_block(facts: &[PlacedFact], bodies: &[Vec<u8>]) -> Result<Vec<u8>, Enco
         encoder.str(&subject.to_string())?;
     }
     encoder.array(facts.len() as u64)?;
-    for ((position, subject, fact), body) in facts.iter().zip(bodies) {
+    for ((position, subject, fact), body) in facts.iter().zip(bodies.iter()) {
         encoder.array(5)?.u8(position.shard)?.u64(position.sequence)?;
         encoder.u32(subjects.get(subject).copied().unwrap_or_default())?;
         encoder.u32(names.get(fact.name()).copied().unwrap_or_default())?;
@@ -180,19 +204,16 @@ fn read_block(decoder: &mut Decoder<'_>) -> Result<Result<Vec<PlacedFact>, Strin
 pub(crate) fn encode_snapshot(snapshot: &Snapshot) -> Result<Vec<u8>, StoreError> {
     let failed =
         |error: String| StoreError::Failed(format!("a snapshot cannot be written: {error}"));
-    let mut bodies = Vec::with_capacity(snapshot.facts.len());
-    for fact in &snapshot.facts {
-        bodies.push(fact.encode().map_err(|error| failed(error.to_string()))?);
-    }
+    let bodies = Bodies::of(snapshot.facts.iter()).map_err(|error| failed(error.to_string()))?;
     write_snapshot(snapshot, &bodies).map_err(|error| failed(error.to_string()))
 }
 
-fn write_snapshot(snapshot: &Snapshot, bodies: &[Vec<u8>]) -> Result<Vec<u8>, EncodeError> {
+fn write_snapshot(snapshot: &Snapshot, bodies: &Bodies) -> Result<Vec<u8>, EncodeError> {
     let mut encoder = Encoder::new(Vec::new());
     encoder.array(5)?.str(&snapshot.subject.to_string())?;
     encoder.u8(snapshot.position.shard)?.u64(snapshot.position.sequence)?;
-    encoder.i64(snapshot.at.0)?.array(bodies.len() as u64)?;
-    for (fact, body) in snapshot.facts.iter().zip(bodies) {
+    encoder.i64(snapshot.at.0)?.array(snapshot.facts.len() as u64)?;
+    for (fact, body) in snapshot.facts.iter().zip(bodies.iter()) {
         encoder.array(2)?.str(fact.name())?.bytes(body)?;
     }
     Ok(encoder.into_writer())
