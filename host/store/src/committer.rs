@@ -51,6 +51,8 @@ impl<S: Store + 'static> Committer<S> {
                 let result = committed.unwrap_or_else(panicked);
                 let failed = result.is_err();
                 let facts = batch.facts.len() as u64;
+                // Who hears of it may take the facts out of a batch that nobody else holds.
+                drop(batch);
                 done(Committed { id, facts, took: began.elapsed(), result });
                 if failed {
                     break;

@@ -104,13 +104,18 @@ impl Site {
             until: now.plus(context.policy.price_wait),
             authorization: authorization.clone(),
         });
-        let fact = self.report_fact(context, now, station, transaction, &id, &message, waiting);
-        let fact = TransactionReported { authorization: authorization.clone(), ..fact };
-        outcome.facts.push(fact.into());
-        outcome.facts.extend(command::effects_of_report(now, station, &id, &message.report));
+        let issues = message.named == TransactionRef::Issue;
+        let (call, report) = (message.call, message.report);
+        let effects = command::effects_of_report(now, station, &id, &report);
+        let fact = self.report_fact(context, now, station, transaction, &id, report, issues);
+        let authorized = authorization.clone();
+        outcome
+            .facts
+            .push(TransactionReported { authorization: authorized, waiting, ..fact }.into());
+        outcome.facts.extend(effects);
         if !waits {
             let cost = cost_known.filter(|_| asks);
-            answer(&mut outcome, message.call, id, authorization, cost);
+            answer(&mut outcome, call, id, authorization, cost);
         }
         outcome
     }
@@ -142,10 +147,9 @@ impl Site {
         station: &Station,
         transaction: Option<&Transaction>,
         id: &TransactionId,
-        message: &Reported,
-        waiting: Option<Waiting>,
+        report: Report,
+        issues: bool,
     ) -> TransactionReported {
-        let report = message.report.clone();
         let dialect = station.connection.as_ref().map(|connection| connection.dialect);
         let tariff = self.tariff_at(context, station, report.at);
         let mut fact = TransactionReported {
@@ -154,12 +158,10 @@ impl Site {
             transaction: id.clone(),
             session: SessionId(context.ids.uuid(now, 0)),
             visit: VisitId(context.ids.uuid(now, 1)),
-            orphan: transaction.is_none()
-                && dialect == Some(Dialect::V16)
-                && message.named != TransactionRef::Issue,
+            orphan: transaction.is_none() && dialect == Some(Dialect::V16) && !issues,
             report,
             authorization: None,
-            waiting,
+            waiting: None,
             quote: tariff.map(|tariff| (&**tariff).into()),
             complete: false,
             settle: context.policy.settle,

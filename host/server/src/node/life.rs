@@ -298,14 +298,10 @@ impl Deciding {
             Message::Open(opening) => self.connections.open(opening),
             Message::Closed(generation) => self.connections.close(generation),
             Message::Committed(id, Ok(())) => {
-                if let Some(batch) = self.following.remove(&id) {
-                    self.shared.metrics.load_control(&batch.facts);
-                    let facts = batch.facts.iter();
-                    self.shared
-                        .live
-                        .publish(facts.map(|(_, subject, fact)| (subject.clone(), fact.clone())));
-                }
                 self.engine.handle(Event::Committed(id), now);
+                if let Some(batch) = self.following.remove(&id) {
+                    self.publish(batch);
+                }
             }
             Message::Committed(_, Err(error)) | Message::ReadFailed(error) => {
                 return Some(End::Failed(error));
@@ -313,6 +309,14 @@ impl Deciding {
             Message::Stop => self.stopping = Some(Instant::now()),
         }
         None
+    }
+
+    /// Tells followers. Nearly always nobody else holds the batch any more: a recall under way may.
+    fn publish(&self, batch: Arc<Batch>) {
+        self.shared.metrics.load_control(&batch.facts);
+        let facts = Arc::try_unwrap(batch).map_or_else(|batch| batch.facts.clone(), |b| b.facts);
+        let facts = facts.into_iter().map(|(_, subject, fact)| (subject, fact));
+        self.shared.live.publish(facts);
     }
 
     fn ask(&mut self, ask: Ask) {
