@@ -164,6 +164,9 @@ fn one_of(unit: &str, units: &[(&str, i64)]) -> Option<i64> {
 /// not fit.
 fn fixed_point(text: &str, shift: i64) -> Option<i64> {
     let text = text.trim();
+    if let Some(value) = plain_number(text, shift) {
+        return Some(value);
+    }
     let (mantissa, exponent) = match text.split_once(['e', 'E']) {
         Some((mantissa, exponent)) => (mantissa, exponent.parse::<i64>().ok()?),
         None => (text, 0),
@@ -184,6 +187,20 @@ fn fixed_point(text: &str, shift: i64) -> Option<i64> {
         digits => digits,
     };
     Number::new(&format!("{sign}{digits}e{power}")).ok()?.to_fixed_rounded(0)
+}
+
+/// What nearly every reading is: some digits, and no more after the point than are kept.
+fn plain_number(text: &str, shift: i64) -> Option<i64> {
+    const FITS: usize = 12;
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+    let digits = whole.bytes().chain(fraction.bytes());
+    if whole.is_empty() || text.len() > FITS || !digits.clone().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let zeros = shift.checked_sub(i64::try_from(fraction.len()).ok()?)?;
+    let zeros = u32::try_from(zeros).ok().filter(|zeros| *zeros <= 6)?;
+    let value = digits.fold(0, |value, digit| value * 10 + i64::from(digit - b'0'));
+    Some(value * 10_i64.pow(zeros))
 }
 
 #[cfg(test)]

@@ -62,6 +62,17 @@ fn decimals_become_fixed_point_without_floats() {
 }
 
 #[test]
+fn the_short_way_and_the_long_one_agree() {
+    let texts = ["0", "7", "007", "12.5", "5.", "0.001", "1234567.8901", "123456789012"];
+    for (text, shift) in texts.iter().flat_map(|text| (0..=6).map(move |shift| (text, shift))) {
+        // With an exponent a number is read the long way.
+        let long = fixed_point(&format!("{text}e0"), shift);
+        assert!(long.is_some(), "{text} {shift}");
+        assert_eq!(fixed_point(text, shift), long, "{text} {shift}");
+    }
+}
+
+#[test]
 fn units_of_what_is_billed_are_never_guessed() {
     assert_eq!(energy("1.5", None), ReadingValue::Energy(Energy(1500)));
     assert_eq!(energy("1.5", Some("")), ReadingValue::Energy(Energy(1500)));
