@@ -1,7 +1,7 @@
 //! Owns which blocks the log must keep: those that hold a fact that is in no snapshot on disk.
 //! Must never forget a block before the snapshot that replaces it is durable.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeSet, HashMap};
 
 use busbar_charging::subject::Subject;
 
@@ -9,7 +9,7 @@ use busbar_charging::subject::Subject;
 #[derive(Debug, Default)]
 pub(crate) struct Needed {
     /// Of subjects with facts since their newest snapshot, waiting ones among them.
-    first: BTreeMap<Subject, u64>,
+    first: HashMap<Subject, u64>,
     /// The same, and what snapshots that wait to be written will replace.
     order: BTreeSet<(u64, Subject)>,
 }
