@@ -11,7 +11,7 @@ use super::served::{Served, Wanted};
 use super::{Failure, Outcome, progress};
 
 #[derive(Debug, Args)]
-pub(super) struct Site {
+pub(in crate::cli) struct Site {
     /// A built-in scenario, or a file
     #[arg(long, value_name = "NAME|FILE", default_value = "faults")]
     scenario: String,
