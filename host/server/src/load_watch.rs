@@ -153,7 +153,8 @@ fn wrong(site: &str, view: &LoadView) -> Vec<Standing> {
             continue;
         }
         let alone = row.fallback.plus(row.base).plus(row.reserve);
-        if alone > limit && row.fallback > Current::ZERO {
+        // Beside a silent meter anything may be too much: that is an alert of its own.
+        if alone > limit && row.fallback > Current::ZERO && !row.bound {
             let detail = format!(
                 "if nobody controlled it now it would carry {}: the EVSEs below fall back to {} in \
                  all, as far as their stations have acknowledged a fallback",
