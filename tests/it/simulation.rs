@@ -29,6 +29,7 @@ mod disk;
 mod field;
 mod finish;
 mod host;
+mod load;
 mod net;
 mod operators;
 mod oracle;

@@ -63,6 +63,9 @@ impl World {
         if self.broken == Break::LosesFact {
             self.disk.lose(|fact| matches!(fact, Fact::TransactionReported(_)));
         }
+        if self.broken == Break::LosesGrants {
+            self.lose_grants();
+        }
         let open = self.net.conns.iter().filter(|(_, conn)| conn.host_open);
         let open: Vec<u64> = open.map(|(conn, _)| *conn).collect();
         for conn in open {
@@ -87,7 +90,9 @@ impl World {
         let trim = self.rng.chance(500);
         let restored = self.disk.reopen(trim);
         self.oracle.check_kept(self.disk.facts().map(|(_, _, fact)| fact));
-        self.check_restored(&restored);
+        if self.broken != Break::LosesGrants {
+            self.check_restored(&restored);
+        }
         self.lives += 1;
         let tuning = Tuning {
             pace: Millis(self.rng.between(0, 20)),

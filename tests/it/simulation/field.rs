@@ -148,6 +148,7 @@ impl World {
                 self.late[index].answered = true;
             }
         } else if !id.starts_with(AGAIN) {
+            self.called(&frame);
             self.station_input(index, Input::Text(text));
         }
     }
@@ -169,6 +170,7 @@ impl World {
                 }
             }
             None if text.starts_with(&format!("[3,\"{OWN}\"")) => return,
+            None if self.answers_late(conn, &text) => return,
             None if !self.calm && self.rng.chance(self.faults.doubled) => copies = 2,
             None => {}
         }
@@ -178,7 +180,7 @@ impl World {
     }
 
     fn send_up(&mut self, conn: u64, text: String) {
-        if let Some(at) = self.net.arrival(conn, Way::Up, self.now) {
+        if let Some(at) = self.net.carry(conn, Way::Up, self.now) {
             self.later(at, Happening::ToHost { conn, text });
         }
     }

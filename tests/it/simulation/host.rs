@@ -311,10 +311,14 @@ impl World {
     pub(super) fn host_receives(&mut self, conn: u64, text: &str) {
         let arrives = self.net.arrives(conn, Way::Up);
         let now = self.clock();
+        let mistaken = self.mistaken(conn);
         let life = self.life.as_mut().filter(|_| arrives);
         let Some(open) = life.and_then(|life| life.links.get_mut(&conn)) else { return };
         if let Some((id, action, payload)) = call_of(text) {
             open.asked.insert(id, (action, payload));
+        }
+        if let Some(acknowledgement) = mistaken {
+            open.link.receive(&acknowledgement, now);
         }
         open.link.receive(text, now);
         self.pump(conn);
@@ -365,7 +369,8 @@ impl World {
 
     fn host_sends(&mut self, conn: u64, text: String) {
         self.promise(conn, &text);
-        if let Some(at) = self.net.arrival(conn, Way::Down, self.now) {
+        let text = self.as_broken(conn, text);
+        if let Some(at) = self.net.carry(conn, Way::Down, self.now) {
             self.later(at, Happening::ToStation { conn, text });
         }
     }

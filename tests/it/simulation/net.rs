@@ -27,16 +27,27 @@ pub(super) enum Way {
     Down = 1,
 }
 
+/// How bad the lines are, beside what happens to single connections.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Weather {
+    /// A frame takes at least and at most so long; without, each connection has its own patience.
+    pub(super) delay: Option<(i64, i64)>,
+    /// So many of a thousand frames never arrive, and the connection stays.
+    pub(super) lost: u16,
+}
+
 /// All connections that ever were.
 pub(super) struct Net {
     pub(super) conns: BTreeMap<u64, Conn>,
+    pub(super) weather: Weather,
     rng: Rng,
     last: u64,
 }
 
 impl Net {
     pub(super) fn new(seed: u64) -> Self {
-        Self { conns: BTreeMap::new(), rng: Rng::part(seed, "net"), last: 0 }
+        let (conns, weather) = (BTreeMap::new(), Weather::default());
+        Self { conns, weather, rng: Rng::part(seed, "net"), last: 0 }
     }
 
     /// A new connection; each has a delay of its own. Behind a ghost is no station, only somebody
@@ -63,10 +74,17 @@ impl Net {
         if conn.cut {
             return None;
         }
-        let delay = self.rng.between(0, conn.patience);
+        let (least, most) = self.weather.delay.unwrap_or((0, conn.patience));
+        let delay = self.rng.between(least, most);
         let last = &mut conn.last_arrival[way as usize];
         *last = (now + delay).max(*last);
         Some(*last)
+    }
+
+    /// When a frame that is sent now arrives; none when it never will.
+    pub(super) fn carry(&mut self, id: u64, way: Way, now: i64) -> Option<i64> {
+        let lost = self.rng.chance(self.weather.lost);
+        self.arrival(id, way, now).filter(|_| !lost)
     }
 
     /// Whether something that was under way arrives.

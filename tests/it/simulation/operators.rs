@@ -7,7 +7,7 @@ use busbar_charging::action::Reply;
 use busbar_charging::context::Policy;
 use busbar_charging::fact::command::Priority;
 use busbar_charging::fact::network::TokenPut;
-use busbar_charging::fact::site::SitePut;
+use busbar_charging::fact::site::{LoadBody, SitePut};
 use busbar_charging::fact::station::{AuthorizationStatus, Registration, StationRegistered};
 use busbar_charging::fact::{Actor, Call};
 use busbar_charging::ids::{IdToken, SiteId, TokenKind};
@@ -23,7 +23,7 @@ use super::host::{dialect, is_answer, subject};
 use super::plan::{Order, SECOND, SITES, TOKENS, token};
 use super::world::World;
 
-fn site(number: u64) -> SiteId {
+pub(super) fn site(number: u64) -> SiteId {
     format!("site-{number}").as_str().into()
 }
 
@@ -45,7 +45,8 @@ impl World {
         let tariff = self.pricer.tariff(self.seed);
         self.ask(Subject::Network, Request::PutTariff(Box::new(tariff), Precondition::None));
         for number in 0..SITES {
-            self.put_site(number);
+            let load = super::load::tree(self.seed, self.stations.iter().map(|cp| cp.sim.spec()));
+            self.put_site(number, load);
         }
         for index in 0..TOKENS {
             self.put_token(index, index + 1 == TOKENS);
@@ -55,7 +56,7 @@ impl World {
         self.calm = false;
     }
 
-    fn put_site(&mut self, number: u64) {
+    pub(super) fn put_site(&mut self, number: u64, load: Option<LoadBody>) {
         let put = SitePut {
             at: Timestamp(0),
             actor: Actor::Clock,
@@ -64,7 +65,7 @@ impl World {
             time_zone: Policy::default().time_zone.into(),
             currency: Currency::parse("EUR").expect("a currency"),
             party: None,
-            load: None,
+            load,
             version: 0,
         };
         let request = Request::PutSite(Box::new(put), Precondition::None);

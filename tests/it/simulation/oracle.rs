@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use busbar_charging::action::{Action, Done, Reply};
 use busbar_charging::fact::Fact;
-use busbar_charging::fact::command::CommandOutcome;
+use busbar_charging::fact::command::{CommandOutcome, Intent};
 use busbar_charging::fact::metering::{ReadingValue, ReportKey, ReportKind};
 use busbar_charging::fact::station::AuthorizationStatus;
 use busbar_charging::fact::transaction::{CdrKind, CdrSealed};
@@ -27,6 +27,8 @@ pub(super) struct Oracle {
     pub(super) sites: BTreeMap<Subject, Site>,
     pub(super) rows: Rows,
     pub(super) facts: u64,
+    /// Limits that were granted.
+    pub(super) limits: u64,
     heads: BTreeMap<u8, u64>,
     kept: BTreeMap<String, u64>,
     claimed: BTreeMap<String, u64>,
@@ -126,6 +128,12 @@ impl Oracle {
                 }
             }
             Fact::CdrSealed(sealed) => self.sealed(sealed),
+            Fact::LoadFilled(filled) => {
+                assert_eq!(
+                    filled.withheld, 0,
+                    "limits were held back that exceed a row: {filled:?}"
+                );
+            }
             Fact::StationReleased(released) => {
                 let place = (released.station.to_string(), released.number);
                 assert!(self.released.insert(place), "a station left twice: {released:?}");
@@ -142,6 +150,7 @@ impl Oracle {
                     let once = self.keys.insert((wanted.station.to_string(), key.to_string()));
                     assert!(once, "two commands of one idempotency key: {wanted:?}");
                 }
+                self.limits += u64::from(matches!(wanted.intent, Intent::Limit(_)));
                 let before = self.commands.insert(wanted.command, Command::default());
                 assert!(before.is_none(), "a command was wanted twice: {wanted:?}");
             }
@@ -260,8 +269,9 @@ impl Oracle {
 
     /// A command's frame leaves.
     pub(super) fn on_wire(&mut self, id: &str) {
-        let it = |(command, _): &(&CommandId, &mut Command)| command.to_string() == id;
-        let (_, command) = self.commands.iter_mut().find(it).expect("a call that nobody wanted");
+        let named = uuid::Uuid::parse_str(id).ok().map(CommandId);
+        let command = named.and_then(|named| self.commands.get_mut(&named));
+        let command = command.expect("a call that nobody wanted");
         command.on_wire += 1;
         assert_eq!(command.on_wire, 1, "command {id} is on the wire twice");
         let never = [CommandOutcome::Offline, CommandOutcome::Expired];

@@ -13,6 +13,7 @@ use super::disk::Disk;
 use super::field::{Cp, Late};
 use super::finish;
 use super::host::Life;
+use super::load::Lines;
 use super::net::Net;
 use super::operators::Operators;
 use super::oracle::Oracle;
@@ -38,6 +39,12 @@ pub(super) enum Break {
     RepeatsCommands,
     /// What one site tells another never arrives.
     LosesTold,
+    /// A limit is written rounded up.
+    RoundsUp,
+    /// Whatever a station says, its open limit is taken for acknowledged by it.
+    TakesAnyAnswer,
+    /// A crash loses the limits that were granted last.
+    LosesGrants,
 }
 
 /// What happens at a point in time.
@@ -109,6 +116,8 @@ pub(super) struct World {
     pub(super) was_skewed: bool,
     /// A break: the last command of each station.
     pub(super) repeated: BTreeMap<usize, String>,
+    /// What is odd about the lines of a site whose load is controlled.
+    pub(super) lines: Lines,
 }
 
 /// What a run came to, for the report.
@@ -152,7 +161,7 @@ impl World {
         finish::run(&mut world)
     }
 
-    fn new(seed: u64, broken: Break, pricer: Pricer, plan: &Plan) -> Self {
+    pub(super) fn new(seed: u64, broken: Break, pricer: Pricer, plan: &Plan) -> Self {
         let now = START - 60_000;
         let stations = plan.specs.iter().map(|spec| Cp::new(spec.clone(), START)).collect();
         let mut world = Self {
@@ -180,6 +189,7 @@ impl World {
             skew: 0,
             was_skewed: false,
             repeated: BTreeMap::new(),
+            lines: Lines::default(),
         };
         world.start();
         world

@@ -1,0 +1,266 @@
+//! Owns what stands at the site: circuits, EVSEs and their wiring, and stations of every kind. The
+//! judge reads it as it truly is; the host is told it as an operator would, in words.
+//! Must never hold what changes with time.
+
+use busbar_charging::load::config::Config;
+use busbar_ocpp::Version;
+use busbar_sim::car::Supply;
+use busbar_sim::rng::Rng;
+use busbar_sim::spec::{ProfileFaults, Rejects, Spec};
+use serde_json::{Value, json};
+
+use crate::simulation::plan::SECOND;
+
+/// What is not managed, at most, on each line.
+pub(super) const BASE_MA: i64 = 30_000;
+/// What is kept free for it to rise.
+const RESERVE_MA: i64 = 6_000;
+/// An outlet gives at most so much on each phase.
+pub(super) const OUTLET_MA: i64 = 32_000;
+/// In a cut, so many of a thousand parts of the grid connection are left.
+pub(super) const CUT: i64 = 786;
+
+/// A station of some kind: what is wrong with it, and what the host is told that its model does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// As the standard says, and known to be so.
+    Sound,
+    /// As the standard says, and nothing is known of it.
+    Unknown,
+    /// Goes on with a profile after its duration, and stays at a schedule's first period.
+    IgnoresDuration,
+    /// Its clock is another after each reboot.
+    LosesClock,
+    /// Gives all that it can for some seconds after each profile.
+    Hole,
+    /// Has no profiles any more after a reboot.
+    Forgets,
+    /// Accepts every profile and gives all that it can: known to.
+    Deaf,
+    /// The same, and the host is told that it is sound.
+    Liar,
+    /// Never gives less than 10 A while something flows.
+    NeverLow,
+    /// Takes watts only.
+    Watts,
+    /// Takes `Relative` profiles only.
+    Relative,
+    /// Takes no profile with a limit of 0.
+    NoZero,
+    /// Takes TxDefaultProfile only.
+    DefaultOnly,
+    /// Takes no level above 0.
+    OneLevel,
+}
+
+use Kind::*;
+
+/// Kinds of which a site may have one each, beside sound ones.
+const ODD: [Kind; 9] =
+    [Unknown, LosesClock, Forgets, NeverLow, Watts, Relative, NoZero, DefaultOnly, OneLevel];
+
+impl Kind {
+    fn faults(self) -> ProfileFaults {
+        let none = ProfileFaults::default();
+        match self {
+            Sound | Unknown | LosesClock => none,
+            IgnoresDuration => {
+                ProfileFaults { ignores_duration: true, ignores_periods: true, ..none }
+            }
+            Hole => ProfileFaults { hole_ms: 10 * SECOND, ..none },
+            Forgets => ProfileFaults { forgets: true, ..none },
+            Deaf | Liar => ProfileFaults { ignores: true, ..none },
+            NeverLow => ProfileFaults { least_ma: 10_000, ..none },
+            Watts => ProfileFaults { rejects: Rejects::Amperes, ..none },
+            Relative => ProfileFaults { rejects: Rejects::Absolute, ..none },
+            NoZero => ProfileFaults { rejects: Rejects::Zero, ..none },
+            DefaultOnly => ProfileFaults { rejects: Rejects::OfTransactions, ..none },
+            OneLevel => ProfileFaults { rejects: Rejects::Levels, ..none },
+        }
+    }
+
+    /// What the host is told of its model.
+    fn model(self) -> Value {
+        let mut model = json!({ "model": format!("{self:?}"), "known_as": "standard" });
+        let told = match self {
+            Sound | Liar => json!({}),
+            Unknown => json!({ "known_as": "unknown" }),
+            IgnoresDuration => json!({ "keeps_durations": false }),
+            LosesClock => json!({ "keeps_clock": false }),
+            Hole => json!({ "hole": "full" }),
+            Forgets => json!({ "persists": false }),
+            Deaf => json!({ "minimum": "32 A", "pause": "minimum" }),
+            NeverLow => json!({ "minimum": "10 A", "pause": "minimum" }),
+            Watts => json!({ "unit": "watts" }),
+            Relative => json!({ "takes_absolute": false }),
+            NoZero => json!({ "pause": "minimum" }),
+            DefaultOnly => json!({ "takes_transaction_profile": false }),
+            OneLevel => json!({ "stack_level_max": 0 }),
+        };
+        for (name, value) in told.as_object().into_iter().flatten() {
+            model[name] = value.clone();
+        }
+        model
+    }
+
+    /// What its EVSEs give without a valid profile.
+    fn fallback_ma(self) -> i64 {
+        match self {
+            Deaf => OUTLET_MA,
+            NeverLow => 10_000,
+            _ => 6_000,
+        }
+    }
+}
+
+/// An EVSE, as it is wired.
+#[derive(Clone, Debug)]
+pub(super) struct Outlet {
+    pub(super) station: usize,
+    /// Its number at its station.
+    pub(super) evse: u16,
+    pub(super) kind: Kind,
+    pub(super) fallback_ma: i64,
+    /// Circuits from its own to the grid connection.
+    pub(super) above: Vec<usize>,
+    /// The line of each phase of its connector.
+    pub(super) lines: [usize; 3],
+}
+
+/// A circuit; the first is the grid connection.
+#[derive(Clone, Debug)]
+pub(super) struct Circuit {
+    pub(super) name: &'static str,
+    parent: Option<usize>,
+    pub(super) limit_ma: i64,
+}
+
+/// The site.
+#[derive(Clone, Debug)]
+pub(super) struct Yard {
+    pub(super) outlets: Vec<Outlet>,
+    pub(super) circuits: Vec<Circuit>,
+    pub(super) kinds: Vec<Kind>,
+}
+
+/// Name, and its parent by its place.
+const CIRCUITS: [(&str, Option<usize>); 5] = [
+    ("grid", None),
+    ("board", Some(0)),
+    ("feeder 1", Some(1)),
+    ("feeder 2", Some(1)),
+    ("feeder 3", Some(0)),
+];
+/// Where EVSEs hang.
+const FEEDERS: [usize; 3] = [2, 3, 4];
+
+impl Yard {
+    /// Twelve stations with fifteen EVSEs, one station in each dozen of those that lie, and the
+    /// specs of the stations.
+    pub(super) fn new(seed: u64, liars: usize) -> (Self, Vec<Spec>) {
+        let mut rng = Rng::part(seed, "yard");
+        let mut kinds = vec![IgnoresDuration, Hole, Deaf];
+        kinds.extend(std::iter::repeat_n(Liar, liars));
+        let first = rng.below(ODD.len() as u64) as usize;
+        kinds.extend((0..4).map(|n| ODD[(first + n) % ODD.len()]));
+        kinds.resize(12, Sound);
+        for n in (1..kinds.len()).rev() {
+            kinds.swap(n, rng.below(n as u64 + 1) as usize);
+        }
+        let specs: Vec<_> = (0..12).map(|n| spec(n, kinds[n], &mut rng)).collect();
+        let mut outlets = Vec::new();
+        for (station, spec) in specs.iter().enumerate() {
+            for evse in 1..=spec.evses.len() as u16 {
+                let kind = kinds[station];
+                let turn = rng.below(3) as usize;
+                outlets.push(Outlet {
+                    station,
+                    evse,
+                    kind,
+                    fallback_ma: kind.fallback_ma(),
+                    above: above(FEEDERS[station % 3]),
+                    lines: [0, 1, 2].map(|phase| (phase + turn) % 3),
+                });
+            }
+        }
+        let mut circuits: Vec<_> = CIRCUITS
+            .iter()
+            .map(|(name, parent)| Circuit { name, parent: *parent, limit_ma: 0 })
+            .collect();
+        for (index, circuit) in circuits.iter_mut().enumerate() {
+            let below = outlets.iter().filter(|outlet| outlet.above.contains(&index));
+            let fallbacks: i64 = below.map(|outlet| outlet.fallback_ma).sum();
+            circuit.limit_ma = match index {
+                0 => (fallbacks + BASE_MA + RESERVE_MA + 12_000) * 1_000 / CUT,
+                1 => fallbacks + 38_000,
+                _ => fallbacks + 24_000,
+            };
+        }
+        (Self { outlets, circuits, kinds }, specs)
+    }
+
+    /// What feeds a circuit.
+    pub(super) fn parent(&self, circuit: usize) -> Option<usize> {
+        self.circuits[circuit].parent
+    }
+
+    /// What an operator tells the host of it.
+    pub(super) fn config(&self) -> Config {
+        let amps = |ma: i64| format!("{ma} mA");
+        let circuit = |(index, circuit): (usize, &Circuit)| {
+            let mut told = json!({ "name": circuit.name, "current": amps(circuit.limit_ma) });
+            match circuit.parent {
+                Some(parent) => told["parent"] = self.circuits[parent].name.into(),
+                None => {
+                    told["base_load"] = amps(BASE_MA).into();
+                    told["reserve"] = amps(RESERVE_MA).into();
+                    told["meter"] = "house".into();
+                    told["external"] = json!([{ "source": "dso" }]);
+                }
+            }
+            assert_eq!(index == 0, circuit.parent.is_none(), "the first is the grid connection");
+            told
+        };
+        let point = |outlet: &Outlet| {
+            let lines = outlet.lines.map(|line| ["L1", "L2", "L3"][line]).join(" ");
+            json!({
+                "evse": format!("CP-{}/{}", outlet.station, outlet.evse),
+                "circuit": self.circuits[outlet.above[0]].name,
+                "phases": lines,
+                "max": amps(OUTLET_MA),
+                "fallback": amps(outlet.fallback_ma),
+            })
+        };
+        let circuits: Vec<_> = self.circuits.iter().enumerate().map(circuit).collect();
+        let evses: Vec<_> = self.outlets.iter().map(point).collect();
+        let mut models: Vec<_> = self.kinds.iter().map(|kind| kind.model()).collect();
+        models.dedup();
+        let tree = json!({ "voltage": 230, "circuit": circuits, "evse": evses });
+        let all = json!({ "model": models, "tree": tree });
+        serde_json::from_value(all).expect("a configuration as an operator writes it")
+    }
+}
+
+/// A circuit and all that feed it.
+fn above(circuit: usize) -> Vec<usize> {
+    std::iter::successors(Some(circuit), |circuit| CIRCUITS[*circuit].1).collect()
+}
+
+fn spec(number: usize, kind: Kind, rng: &mut Rng) -> Spec {
+    let version = [Version::V16, Version::V201, Version::V21][number % 3];
+    let mut spec = Spec::new(&format!("CP-{number}"), version, rng.next_u64());
+    if number.is_multiple_of(4) {
+        spec.evses.push(Supply::Ac { phases: 3, max_ma: OUTLET_MA });
+    }
+    spec.model = format!("{kind:?}");
+    spec.sample_s = 15;
+    // The world ticks every second.
+    spec.step_ms = 60 * SECOND;
+    spec.resumes = version == Version::V21 && rng.chance(500);
+    spec.faults.clock_offset_ms = rng.between(-3_600, 3_600) * SECOND;
+    if kind == LosesClock {
+        spec.faults.clock_jump_ms = rng.between(-3_600, 3_600) * SECOND;
+    }
+    spec.faults.profiles = kind.faults();
+    spec
+}
