@@ -59,6 +59,12 @@ fn stations_of_three_versions_share_a_circuit_and_never_exceed_it() {
         load["evses"].as_array().unwrap().iter().all(draws).then_some(())
     });
     until("it in the history", || (drawn(&api) > Some(0)).then_some(()));
+    let metrics = api.send("GET", "/metrics", None).text();
+    for counted in ["load_tick_seconds_count", "load_limit_answers_total{result=\"accepted\"}"] {
+        let line = metrics.lines().find(|line| line.contains(counted)).unwrap_or_default();
+        let count = line.rsplit(' ').next().and_then(|count| count.parse().ok());
+        assert!(count.is_some_and(|count: f64| count >= 3.0), "{counted}: {line}");
+    }
     let there = api.send("DELETE", "/api/v1/sites/north", None);
     assert_eq!(there.status, 409, "{}", there.text());
     // The grid operator leaves room for one car.
