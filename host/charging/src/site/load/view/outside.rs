@@ -63,14 +63,14 @@ impl Load {
 
     pub(super) fn meter_views(&self, now: Timestamp) -> Vec<MeterView> {
         let circuits = self.config.tree.circuits.iter();
-        let metered = circuits.filter_map(|circuit| Some((circuit, circuit.meter.as_ref()?)));
-        let view = |(circuit, meter): (&crate::load::circuit::Circuit, &Box<str>)| {
+        let metered = circuits.filter_map(|circuit| Some((circuit, circuit.meter.as_deref()?)));
+        let view = |(circuit, meter): (&crate::load::circuit::Circuit, &str)| {
             let rows = self.rows.rows().iter().zip(&self.meters);
             let of_it = rows.filter(|(row, _)| *row.circuit == *circuit.name);
             let of_it: Vec<_> = of_it.filter_map(|(_, meter)| meter.as_ref()).collect();
             let standing = of_it.iter().map(|meter| meter.background(now).standing).max();
             MeterView {
-                meter: meter.clone(),
+                meter: meter.into(),
                 circuit: circuit.name.clone(),
                 read: of_it.iter().filter_map(|meter| meter.read()).max(),
                 standing: standing.unwrap_or(Standing::Lost),
