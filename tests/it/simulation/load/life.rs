@@ -130,7 +130,7 @@ impl Day {
             base: [BASE_MA / 2; 3],
             base_goal: [BASE_MA / 2; 3],
             meter_due: START,
-            meter_silent: START + HOUR,
+            meter_silent: START,
             cut: Cut { from: START, until: START, announced: true, excused: START },
             untold: None,
             next_crash: OPENS + setting.crash_every / 2,
@@ -147,13 +147,15 @@ impl Day {
         world.set_up();
         let (version, body) = self.yard.config().store();
         world.put_site(0, Some(LoadBody { version, body: Blob(body) }));
+        world.until(START + MINUTE);
         for station in 0..world.stations.len() {
             world.order(&Order::Place { station, site: Some(0) });
         }
-        world.until(START);
+        world.until(START + 2 * MINUTE);
         world.check_answers();
         let controlled = world.oracle.sites[&Subject::Site(site(0))].is_load_controlled();
         assert!(controlled, "the configuration was refused: {:?}", self.yard.config().compile());
+        assert_eq!(world.oracle.moves(), world.stations.len() as u64, "stations are elsewhere");
         world.lines.slow = true;
         world.net.weather = Weather { delay: Some(DELAY), lost: self.setting.lost };
         self.next_cut();
@@ -198,7 +200,18 @@ impl Day {
             }
         }
         let flows: Vec<_> = (0..self.places.len()).map(|index| self.flow(index, now)).collect();
+        if now % (10 * MINUTE) == 0 {
+            self.show(now, &flows);
+        }
         self.judge.look(&self.yard, now, &flows, self.base, &self.cut);
+    }
+
+    /// Says how it stands, to whoever reads along: `BUSBAR_TRACE=1` with one seed.
+    fn show(&self, now: i64, flows: &[Flow]) {
+        let view = self.world.oracle.sites[&Subject::Site(site(0))].load_view(Timestamp(now));
+        for ((outlet, flow), evse) in self.yard.outlets.iter().zip(flows).zip(view.unwrap().evses) {
+            self.world.trace(|| format!("{outlet:?} {flow:?} {evse:?}"));
+        }
     }
 
     /// The process dies now and then, for seconds; once in a while for so long that leases end.
