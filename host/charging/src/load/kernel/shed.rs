@@ -12,8 +12,9 @@ const FAILS_ONE_OF: usize = 10;
 /// What each EVSE can still be told.
 #[derive(Clone, Copy)]
 enum Steer {
-    /// It can be told; it counts with no less than this, whatever it is told.
-    Free { least: Current },
+    /// It can be told; it counts with no less than its fallback, whatever it is told, and draws no
+    /// less than what its model can be told.
+    Free { least: Current, lowest: Current },
     /// So much is on its way to it; it counts with no less than `least`.
     Sent { limit: Current, least: Current },
     /// It cannot be lowered now, and counts with so much.
@@ -53,12 +54,12 @@ impl Shed {
 
     fn row(&mut self, view: &View<'_>, row: usize) {
         let settled = |evse: u32, level: Current| match self.steer[evse as usize] {
-            Steer::Free { least } => self.targets[evse as usize].min(level).max(least),
+            Steer::Free { least, .. } => self.targets[evse as usize].min(level).max(least),
             Steer::Sent { limit, least } => limit.max(least),
             Steer::Fixed(current) => current,
         };
         let told = |evse: u32, level: Current| match self.steer[evse as usize] {
-            Steer::Free { .. } => self.targets[evse as usize].min(level),
+            Steer::Free { lowest, .. } => self.targets[evse as usize].min(level).max(lowest),
             // A pause that is on its way is one: else all others were paused for it too.
             Steer::Sent { limit, .. } => limit,
             Steer::Fixed(current) => current,
@@ -94,7 +95,7 @@ impl Shed {
     /// The highest of its members' fallbacks.
     fn floor(&self, row: usize) -> Current {
         let least = |(evse, _): &(u32, i64)| match self.steer[*evse as usize] {
-            Steer::Free { least } => Some(least),
+            Steer::Free { least, .. } => Some(least),
             Steer::Sent { .. } | Steer::Fixed(_) => None,
         };
         self.members[row].iter().filter_map(least).max().unwrap_or_default()
@@ -134,7 +135,8 @@ fn steer_of(view: &View<'_>, evse: u32) -> Steer {
             _ => Steer::Fixed(exposure),
         };
     }
-    Steer::Free { least }
+    let lowest = view.kernel.station_of(known).capability.writable(Current::ZERO);
+    Steer::Free { least, lowest }
 }
 
 /// The highest level, in steps of 100 mA, for which it holds; none if it does not for zero.
