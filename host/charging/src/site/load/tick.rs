@@ -78,7 +78,7 @@ impl Load {
             };
             EvseState {
                 demand,
-                legs: live.legs,
+                legs: self.legs(evse, now),
                 min: wiring.min,
                 max: wiring.max,
                 on: live.on,
@@ -89,6 +89,15 @@ impl Load {
             }
         };
         (0..).zip(&self.evses).map(state).collect()
+    }
+
+    /// The legs that an EVSE's car is known to use now. At a station that is away or silent
+    /// another car may be there by now, and use others.
+    pub(super) fn legs(&self, evse: u32, now: Timestamp) -> Legs {
+        let wiring = &self.rows.evses()[evse as usize];
+        let there = self.kernel.station(&wiring.id.station).is_some_and(|known| known.connected());
+        let heard = self.kernel.draw(evse).is_some_and(|draw| draw.fresh(now).is_some());
+        if there && heard { self.evses[evse as usize].legs } else { Legs::UNKNOWN }
     }
 
     /// What a car draws under its present limit, once it has followed that.
@@ -165,7 +174,8 @@ impl Site {
         let filled = filler.tick(&load.rows, &settings, now, &room.announced, &states);
         let wishes: Vec<_> = filled.allocations.iter().map(|given| given.limit).collect();
         let found = Found { load, room, filled };
-        let legs: Vec<Legs> = load.evses.iter().map(|live| live.legs).collect();
+        let evses = 0..load.evses.len() as u32;
+        let legs: Vec<Legs> = evses.map(|evse| load.legs(evse, now)).collect();
         let Room { headroom, announced, bound, .. } = &found.room;
         let site = crate::load::kernel::decide::Site {
             rows: &load.rows,

@@ -118,7 +118,7 @@ pub struct EvseView {
     pub exposure: Current,
     /// What it was last measured to draw on its busiest phase, and when.
     pub drawn: Option<(Timestamp, Current)>,
-    /// The legs that its car uses.
+    /// The legs that its car is known to use now.
     pub legs: Legs,
     /// Whether it can be told a limit now.
     pub commandable: bool,
@@ -169,7 +169,7 @@ impl Load {
 
     fn row_view(&self, index: usize, now: Timestamp, room: &Room) -> RowView {
         let row = &self.rows.rows()[index];
-        let legs = |evse: u32| self.evses[evse as usize].legs;
+        let legs = |evse: u32| self.legs(evse, now);
         let exposure = |evse| (self.kernel.exposure(evse, now), legs(evse));
         let drawn = |evse| {
             let draw = self.kernel.draw(evse).and_then(|draw| draw.fresh(now));
@@ -221,7 +221,7 @@ impl Load {
             reason: live.reason.clone(),
             exposure: self.kernel.exposure(evse, now),
             drawn: self.kernel.draw(evse).and_then(|draw| draw.last()),
-            legs: live.legs,
+            legs: self.legs(evse, now),
             commandable: self.kernel.is_commandable(evse, now),
             disobedient: self.kernel.draw(evse).is_some_and(|draw| draw.is_disobedient()),
             writes,

@@ -258,7 +258,10 @@ fn the_legs_of_a_car_are_sure_after_a_minute_and_gone_with_it() {
     // What was kept while it was away says nothing about now.
     let before = yard.evse().drawn;
     let (now, later) = (yard.now, yard.now.plus(Millis::from_secs(300)));
+    assert_eq!(yard.evse().legs, Legs::TWO);
     yard.now = later;
+    // Another car may be there by now.
+    assert_eq!(yard.evse().legs, Legs::UNKNOWN);
     let old = now.plus(Millis::from_secs(20));
     let event = StationEvent::Readings {
         evse: 1,
