@@ -63,8 +63,8 @@ impl World {
         if self.broken == Break::LosesFact {
             self.disk.lose(|fact| matches!(fact, Fact::TransactionReported(_)));
         }
-        if self.broken == Break::LosesGrants {
-            self.lose_grants();
+        if self.broken == Break::LosesLimit {
+            self.disk.lose(|fact| matches!(fact, Fact::LoadLimited(_)));
         }
         let open = self.net.conns.iter().filter(|(_, conn)| conn.host_open);
         let open: Vec<u64> = open.map(|(conn, _)| *conn).collect();
@@ -90,14 +90,14 @@ impl World {
         let trim = self.rng.chance(500);
         let restored = self.disk.reopen(trim);
         self.oracle.check_kept(self.disk.facts().map(|(_, _, fact)| fact));
-        if self.broken != Break::LosesGrants {
+        if self.broken != Break::LosesLimit {
             self.check_restored(&restored);
         }
         self.lives += 1;
         let tuning = Tuning {
             pace: Millis(self.rng.between(0, 20)),
             full_batch: self.rng.between(1, 200) as usize,
-            log_window: self.rng.between(1, 300) as u64,
+            log_window: self.rng.between(1, self.faults.log_window) as u64,
             snapshots_per_batch: self.rng.between(1, 8) as usize,
         };
         let now = self.clock().0;

@@ -103,12 +103,7 @@ impl Disk {
     /// A break: one fact of the last batch with such facts is gone, as a store would lose it that
     /// acknowledged what it had not written.
     pub(super) fn lose(&mut self, which: impl Fn(&Fact) -> bool) -> bool {
-        self.lose_of_last(usize::MAX, which)
-    }
-
-    /// The same, of so many last batches.
-    pub(super) fn lose_of_last(&mut self, last: usize, which: impl Fn(&Fact) -> bool) -> bool {
-        for batch in self.log.iter_mut().rev().take(last) {
+        for batch in self.log.iter_mut().rev() {
             if let Some(index) = batch.facts.iter().position(|(_, _, fact)| which(fact)) {
                 let mut less = Batch::clone(batch);
                 less.facts.remove(index);

@@ -36,6 +36,7 @@ pub(super) fn run(world: &mut World) -> Tally {
         late_price: 0,
         failed_price: 0,
         lost_price: 0,
+        log_window: 300,
     };
     // A station without power cannot end what runs: the cable is pulled again when it is back.
     for minutes in [0, 10, 30] {
@@ -207,6 +208,7 @@ fn check_charges(world: &World) -> Tally {
         charges: world.truth.charges.len() as u64,
         commands: world.oracle.commands.len() as u64,
         moves: world.oracle.moves(),
+        limits: world.oracle.limits,
         ..Tally::default()
     };
     for charge in &world.truth.charges {

@@ -37,8 +37,8 @@ use super::plan::{HOUR, SECOND};
 use super::world::Break;
 
 /// Seeds of a usual run, and hours of each.
-const SEEDS: u64 = 4;
-const HOURS: u64 = 3;
+const SEEDS: u64 = 3;
+const HOURS: u64 = 2;
 
 /// EVSEs of a site.
 const EVSES: f64 = 15.0;
@@ -159,7 +159,7 @@ fn a_meter_of_the_whole_site_will_do() {
 }
 
 /// A break must be found within so many seeds of so many hours.
-const BROKEN: u64 = 6;
+const BROKEN: u64 = 12;
 const BROKEN_HOURS: i64 = 2;
 
 fn found(expected: &str, setting: impl Fn(u64) -> Setting) {
@@ -179,23 +179,29 @@ fn found(expected: &str, setting: impl Fn(u64) -> Setting) {
 
 #[test]
 fn finds_a_limit_that_is_rounded_up() {
-    found("above a limit", |seed| Setting { broken: Break::RoundsUp, ..Setting::new(seed) });
+    found("above a limit", |seed| Setting {
+        broken: Break::RoundsUp,
+        room_ma: 12_000,
+        ..Setting::new(seed)
+    });
 }
 
 #[test]
 fn finds_an_acknowledgement_that_was_none() {
     found("above a limit", |seed| Setting {
         broken: Break::TakesAnyAnswer,
-        lost: 60,
+        lost: 100,
+        room_ma: 12_000,
         ..Setting::new(seed)
     });
 }
 
 #[test]
-fn finds_grants_that_a_crash_loses() {
+fn finds_a_limit_that_a_crash_loses() {
     found("above a limit", |seed| Setting {
-        broken: Break::LosesGrants,
-        crash_every: HOUR / 4,
+        broken: Break::LosesLimit,
+        crash_every: HOUR / 6,
+        room_ma: 60_000,
         ..Setting::new(seed)
     });
 }

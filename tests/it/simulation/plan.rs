@@ -40,6 +40,8 @@ pub(super) struct Faults {
     pub(super) failed_price: u16,
     /// A worker dies with its price.
     pub(super) lost_price: u16,
+    /// A snapshot is due after so many facts at the most.
+    pub(super) log_window: i64,
 }
 
 /// What an operator asks.
@@ -138,6 +140,7 @@ impl Plan {
             late_price: sometimes(200),
             failed_price: sometimes(200),
             lost_price: sometimes(100),
+            log_window: 300,
         };
         let mut plan = Self { specs, faults, planned: Vec::new(), end };
         for station in 0..stations {

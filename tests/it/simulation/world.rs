@@ -43,8 +43,8 @@ pub(super) enum Break {
     RoundsUp,
     /// Whatever a station says, its open limit is taken for acknowledged by it.
     TakesAnyAnswer,
-    /// A crash loses the limits that were granted last.
-    LosesGrants,
+    /// A crash loses what a grid operator said last.
+    LosesLimit,
 }
 
 /// What happens at a point in time.
@@ -132,6 +132,7 @@ pub(super) struct Tally {
     pub(super) credits: u64,
     pub(super) commands: u64,
     pub(super) moves: u64,
+    pub(super) limits: u64,
 }
 
 impl Tally {
@@ -145,6 +146,7 @@ impl Tally {
         self.credits += other.credits;
         self.commands += other.commands;
         self.moves += other.moves;
+        self.limits += other.limits;
     }
 }
 

@@ -26,7 +26,7 @@ use crate::simulation::world::{Break, World};
 const OPENS: i64 = START + 5 * MINUTE;
 
 /// The base load moves by at most so much in a second.
-const DRIFT_MA: i64 = 100;
+const DRIFT_MA: i64 = 50;
 
 /// A frame takes so long.
 const DELAY: (i64, i64) = (50, 4_900);
@@ -47,6 +47,8 @@ pub(super) struct Setting {
     pub(super) crash_every: i64,
     /// So many of a thousand frames are lost.
     pub(super) lost: u16,
+    /// What a feeder has beyond the fallbacks of its EVSEs.
+    pub(super) room_ma: i64,
 }
 
 impl Setting {
@@ -58,6 +60,7 @@ impl Setting {
             whole_meter: false,
             crash_every: 3 * HOUR,
             lost: 7,
+            room_ma: 30_000,
         }
     }
 }
@@ -106,7 +109,7 @@ pub(super) struct Day {
 
 impl Day {
     pub(super) fn new(setting: Setting) -> Self {
-        let (yard, specs) = Yard::new(setting.seed, setting.liars);
+        let (yard, specs) = Yard::new(setting.seed, setting.liars, setting.room_ma);
         let mut rng = Rng::part(setting.seed, "day");
         let plan = Plan { faults: faults(), planned: Vec::new(), end: START, specs };
         let world = World::new(setting.seed, setting.broken, Pricer::Native, &plan);
@@ -200,10 +203,11 @@ impl Day {
             }
         }
         let flows: Vec<_> = (0..self.places.len()).map(|index| self.flow(index, now)).collect();
-        if now % (10 * MINUTE) == 0 {
+        let over = self.judge.score.over;
+        self.judge.look(&self.yard, now, &flows, self.base, &self.cut);
+        if over == 0 && self.judge.score.over > 0 {
             self.show(now, &flows);
         }
-        self.judge.look(&self.yard, now, &flows, self.base, &self.cut);
     }
 
     /// Says how it stands, to whoever reads along: `BUSBAR_TRACE=1` with one seed.
@@ -237,8 +241,8 @@ impl Day {
 
     /// The base load wanders; while nobody can hear of it, it does not rise.
     fn base(&mut self, now: i64) {
-        if self.rng.chance(5) {
-            self.base_goal = [(); 3].map(|()| self.rng.between(0, BASE_MA));
+        if self.rng.chance(2) {
+            self.base_goal = [(); 3].map(|()| self.rng.between(BASE_MA / 2, BASE_MA));
         }
         let unheard = self.world.life.is_none() || now < self.meter_silent + 10 * SECOND;
         for line in 0..3 {
@@ -341,14 +345,14 @@ impl Day {
         }
         let place = &mut self.places[index];
         if place.car.take().is_some() {
-            place.next = now + self.rng.between(60, 900) * SECOND;
+            place.next = now + self.rng.between(60, 300) * SECOND;
             (place.presents, place.paused) = (None, false);
             self.world.station_input(station, Input::Act(Act::Unplug { evse }));
             return;
         }
         let mut car = Car::any(&mut self.rng);
         // Some come nearly full, and taper.
-        if self.rng.chance(300) {
+        if self.rng.chance(200) {
             let soc = self.rng.between(850, 990);
             car.content_mj = car.battery_wh * MJ_PER_WH / 1_000 * soc;
             car.target_permille = 1_000;
@@ -357,7 +361,7 @@ impl Day {
         car.wakes = !self.rng.chance(30);
         place.car = Some(car.clone());
         place.presents = Some(now + self.rng.between(2, 20) * SECOND);
-        place.next = now + self.rng.between(15, 120) * MINUTE;
+        place.next = now + self.rng.between(15, 90) * MINUTE;
         self.judge.score.cars += 1;
         self.world.station_input(station, Input::Act(Act::PlugIn { evse, car }));
     }
@@ -402,5 +406,6 @@ fn faults() -> Faults {
         late_price: 20,
         failed_price: 0,
         lost_price: 0,
+        log_window: 5_000,
     }
 }

@@ -4,8 +4,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use busbar_charging::fact::Fact;
-use busbar_charging::fact::command::Intent;
 use serde_json::{Value, json};
 
 use crate::simulation::plan::SECOND;
@@ -71,15 +69,6 @@ impl World {
     pub(in crate::simulation) fn mistaken(&mut self, conn: u64) -> Option<String> {
         let id = self.lines.open.remove(&conn)?;
         Some(json!([3, id, { "status": "Accepted" }]).to_string())
-    }
-
-    /// A break: what was granted last is not in the log.
-    pub(in crate::simulation) fn lose_grants(&mut self) {
-        let is_grant = |fact: &Fact| match fact {
-            Fact::CommandWanted(wanted) => matches!(wanted.intent, Intent::Limit(_)),
-            _ => false,
-        };
-        while self.disk.lose_of_last(60, is_grant) {}
     }
 }
 

@@ -156,8 +156,8 @@ const FEEDERS: [usize; 3] = [2, 3, 4];
 
 impl Yard {
     /// Twelve stations with fifteen EVSEs, one station in each dozen of those that lie, and the
-    /// specs of the stations.
-    pub(super) fn new(seed: u64, liars: usize) -> (Self, Vec<Spec>) {
+    /// specs of the stations. A feeder has so much beyond the fallbacks of its EVSEs.
+    pub(super) fn new(seed: u64, liars: usize, room_ma: i64) -> (Self, Vec<Spec>) {
         let mut rng = Rng::part(seed, "yard");
         let mut kinds = vec![IgnoresDuration, Hole, Deaf];
         kinds.extend(std::iter::repeat_n(Liar, liars));
@@ -191,9 +191,9 @@ impl Yard {
             let below = outlets.iter().filter(|outlet| outlet.above.contains(&index));
             let fallbacks: i64 = below.map(|outlet| outlet.fallback_ma).sum();
             circuit.limit_ma = match index {
-                0 => (fallbacks + BASE_MA + RESERVE_MA + 12_000) * 1_000 / CUT,
-                1 => fallbacks + 38_000,
-                _ => fallbacks + 24_000,
+                0 => (fallbacks + BASE_MA + RESERVE_MA + 4_000) * 1_000 / CUT,
+                1 => fallbacks + room_ma * 5 / 3,
+                _ => fallbacks + room_ma,
             };
         }
         (Self { outlets, circuits, kinds }, specs)
@@ -256,7 +256,8 @@ fn spec(number: usize, kind: Kind, rng: &mut Rng) -> Spec {
     spec.sample_s = 15;
     // The world ticks every second.
     spec.step_ms = 60 * SECOND;
-    spec.resumes = version == Version::V21 && rng.chance(500);
+    // The times of a transaction never go back.
+    spec.resumes = version == Version::V21 && kind != LosesClock && rng.chance(500);
     spec.faults.clock_offset_ms = rng.between(-3_600, 3_600) * SECOND;
     if kind == LosesClock {
         spec.faults.clock_jump_ms = rng.between(-3_600, 3_600) * SECOND;
