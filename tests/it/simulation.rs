@@ -11,7 +11,8 @@
 //! stations that are let in or not, and that move between sites; connections that are slow, cut,
 //! half open, doubled by a ghost; messages that come twice, hours late or again after weeks;
 //! commits that are slow, refused, or lost in a crash between write, sync and acknowledgement; rows
-//! that reach the disk late; prices that come late, wrong or never; a host clock that is set.
+//! that reach the disk late; prices that come late, wrong or never; a host clock that is set. In
+//! three of ten seeds the load of the sites is controlled: `load` is the fault model of that.
 //!
 //! What must hold, at every step where it can be seen and at the end: nothing that was acknowledged
 //! is missing from the durable facts; no action leaves before all that was decided before it is
