@@ -159,6 +159,10 @@ pub struct Filler {
     used: Vec<i64>,
     /// By EVSE: the bounds in mA, and whether it may charge.
     bounds: Vec<Bounds>,
+    /// By EVSE: how long it could wait, in hours.
+    laxities: Vec<f64>,
+    /// Whether the plan wants something for anyone.
+    is_planned: bool,
     /// By EVSE: what the targets came to.
     reached: Vec<f64>,
     allocations: Vec<Allocation>,
@@ -172,6 +176,7 @@ struct Bounds {
     max: i64,
     /// What holds it at `max`.
     held: Held,
+    legs: Legs,
     admitted: bool,
     /// The plan leaves it less than its minimum.
     planned_out: bool,
@@ -237,8 +242,13 @@ impl Filler {
             |row: usize| headroom.get(row).map_or(0, |headroom| headroom.0.saturating_mul(1_000));
         self.capacity.extend((0..rows).map(micros));
         self.bounds.clear();
+        self.laxities.clear();
+        self.is_planned = false;
+        self.order.clear();
+        self.order.reserve(evses);
+        let no_demand = EvseState::default();
         for evse in 0..evses {
-            let state = tick.states.get(evse).copied().unwrap_or_default();
+            let state = tick.states.get(evse).unwrap_or(&no_demand);
             if let Demand::Fixed(exposure) = state.demand {
                 for (row, coefficient) in tick.rows.of_evse(evse as u32, state.legs) {
                     let part = super::rows::micros(exposure, coefficient);
@@ -246,7 +256,11 @@ impl Filler {
                     *left = left.saturating_sub(part);
                 }
             }
-            self.bounds.push(bounds(tick.settings, &state));
+            let bounds = bounds(tick.settings, state);
+            let wants = bounds.held != Held::Nothing;
+            self.laxities.push(if wants { tick.laxity(evse, state) } else { 0.0 });
+            self.is_planned |= wants && state.target.is_some();
+            self.bounds.push(bounds);
         }
     }
 
@@ -254,7 +268,7 @@ impl Filler {
     /// what is left by the policy.
     fn share(&mut self, tick: &Tick<'_>) {
         self.reached.clear();
-        if tick.states.iter().any(|state| state.target.is_some()) {
+        if self.is_planned {
             self.fill(tick, Stage::Targets);
             let values = (0..self.bounds.len() as u32).map(|evse| self.water.value(evse));
             self.reached.extend(values.map(Option::unwrap_or_default));
@@ -280,11 +294,11 @@ impl Filler {
                 (Stage::Targets, None) => (min, max),
                 (Stage::Rest, _) => (self.reached.get(evse).map_or(min, |got| got.max(min)), max),
             };
-            let (offset, slope) = tick.course(evse);
+            let (offset, slope) = tick.course(state, self.laxities[evse]);
             let curve = Curve { offset, slope, low, high };
-            self.water.add(tick.rows, evse as u32, state.legs, curve);
+            self.water.add(evse as u32, bounds.legs, curve);
         }
-        self.water.run(tick.rows, tick.states);
+        self.water.run(tick.rows);
     }
 }
 
@@ -302,10 +316,9 @@ enum Stage {
 impl Tick<'_> {
     /// How long a car could still wait before it must charge at its most, in hours; never below
     /// zero. What is not known is taken as urgent.
-    fn laxity(&self, evse: usize) -> f64 {
+    fn laxity(&self, evse: usize, state: &EvseState) -> f64 {
         /// Whoever could wait longer than that is as patient as anyone.
         const MOST_HOURS: f64 = 1_000.0;
-        let state = &self.states[evse];
         if self.settings.policy == Policy::Fair {
             return 0.0;
         }
@@ -321,10 +334,9 @@ impl Tick<'_> {
     }
 
     /// At which level a car begins to get something, and how fast it gets more.
-    fn course(&self, evse: usize) -> (f64, f64) {
+    fn course(&self, state: &EvseState, laxity: f64) -> (f64, f64) {
         /// A class begins where the one before it has all that it can take.
         const CLASS: f64 = 1e4;
-        let state = &self.states[evse];
         let class = f64::from(state.class) * CLASS;
         match self.settings.policy {
             // A level is amperes of a usual weight.
@@ -332,7 +344,7 @@ impl Tick<'_> {
             // A level is the laxity in hours after the horizon.
             Policy::Laxity => {
                 let horizon = self.settings.horizon.0.max(1) as f64 / 3.6e6;
-                (class + self.laxity(evse), state.max.0.max(1) as f64 / horizon)
+                (class + laxity, state.max.0.max(1) as f64 / horizon)
             }
         }
     }
@@ -358,7 +370,7 @@ fn bounds(settings: &Settings, state: &EvseState) -> Bounds {
     if max < min {
         return Bounds { min, planned_out: held == Held::Plan, ..Bounds::default() };
     }
-    Bounds { min, max, held, ..Bounds::default() }
+    Bounds { min, max, held, legs: state.legs, ..Bounds::default() }
 }
 
 /// A car draws clearly less than it may: it is full, cold, or limited by something of its own.

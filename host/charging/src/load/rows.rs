@@ -241,6 +241,11 @@ impl Rows {
         self.evses.iter().position(|evse| evse.id == *id).map(|index| index as u32)
     }
 
+    /// How often an EVSE counts in a row, over all.
+    pub(super) fn meetings(&self) -> usize {
+        self.of_row.entries.len()
+    }
+
     /// The rows that an EVSE counts in, and by how many thousandths of its current.
     pub fn of_evse(&self, evse: u32, legs: Legs) -> impl Iterator<Item = (u32, u32)> + '_ {
         let entries = self.of_evse.of(evse).iter();
@@ -254,19 +259,6 @@ impl Rows {
         legs: impl Fn(u32) -> Legs + 'a,
     ) -> impl Iterator<Item = (u32, u32)> + 'a {
         let entries = self.of_row.of(row).iter();
-        entries.map(move |entry| {
-            (entry.other, self.tables[entry.table as usize][legs(entry.other).index()])
-        })
-    }
-
-    /// As `of_row`, of those EVSEs only that are asked for.
-    pub(super) fn of_row_where<'a>(
-        &'a self,
-        row: u32,
-        wanted: impl Fn(u32) -> bool + 'a,
-        legs: impl Fn(u32) -> Legs + 'a,
-    ) -> impl Iterator<Item = (u32, u32)> + 'a {
-        let entries = self.of_row.of(row).iter().filter(move |entry| wanted(entry.other));
         entries.map(move |entry| {
             (entry.other, self.tables[entry.table as usize][legs(entry.other).index()])
         })

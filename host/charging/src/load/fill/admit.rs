@@ -2,8 +2,6 @@
 //! spared a pause, and whose turn it is. Must never let a minimum in that does not fit into every
 //! row, counted in integers.
 
-use std::cmp::Ordering;
-
 use super::{Bounds, Demand, Filler, Held, Policy, STEP, Tick};
 use crate::load::legs::Legs;
 use crate::units::Timestamp;
@@ -11,16 +9,24 @@ use crate::units::Timestamp;
 /// Someone who has waited so many turns has it whatever his class.
 const TURNS_OVERDUE: i64 = 4;
 
-/// An EVSE in the order in which minima are given.
-#[derive(Clone, Copy, Debug)]
+/// An EVSE in the order in which minima are given: the first of these that differs decides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Candidate {
-    evse: u32,
-    class: u8,
-    rank: Rank,
-    laxity: f64,
+    rank: Ranked,
+    /// The bits of a number that is not negative are in its order.
+    laxity: u64,
     is_off: bool,
     /// Who waits longest is first; who charges longest is last.
     age: i64,
+    evse: u32,
+}
+
+/// Who is guarded is before all classes; within a class the rank decides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Ranked {
+    is_not_guarded: bool,
+    class: u8,
+    rank: Rank,
 }
 
 /// Whether it is admitted before the filling, and how early.
@@ -36,17 +42,6 @@ enum Rank {
     Waiting,
 }
 
-impl Candidate {
-    fn order(&self, other: &Self) -> Ordering {
-        let of = |c: &Self| (c.rank != Rank::Guarded, c.class, c.rank);
-        let rest = |c: &Self| (c.is_off, c.age, c.evse);
-        of(self)
-            .cmp(&of(other))
-            .then(self.laxity.total_cmp(&other.laxity))
-            .then(rest(self).cmp(&rest(other)))
-    }
-}
-
 impl Filler {
     /// Whether every minimum fits into every row: then nobody has to wait.
     pub(super) fn all_fit(&mut self, tick: &Tick<'_>) -> bool {
@@ -54,7 +49,7 @@ impl Filler {
         self.used.resize(self.capacity.len(), 0);
         for (evse, bounds) in self.bounds.iter().enumerate() {
             if bounds.held != Held::Nothing {
-                add(&mut self.used, tick, evse, bounds.min);
+                add(&mut self.used, tick.parts(evse, bounds.legs, bounds.min));
             }
         }
         self.used.iter().zip(&self.capacity).all(|(used, capacity)| used <= capacity)
@@ -63,17 +58,16 @@ impl Filler {
     /// Orders all that want to charge. Unless all fit, the filling has said what everyone's share
     /// would be without minima.
     pub(super) fn order(&mut self, tick: &Tick<'_>, all_fit: bool) {
-        self.order.clear();
         for (evse, bounds) in self.bounds.iter().enumerate() {
             if bounds.held == Held::Nothing {
                 continue;
             }
             let target = tick.states[evse].target.map(|target| target.0 as f64);
             let share = if all_fit { target } else { target.or(self.water.value(evse as u32)) };
-            self.order.push(tick.candidate(evse, bounds, share));
+            self.order.push(tick.candidate(evse, bounds, self.laxities[evse], share));
         }
-        if !all_fit || tick.states.iter().any(|state| state.target.is_some()) {
-            self.order.sort_unstable_by(Candidate::order);
+        if !all_fit || self.is_planned {
+            self.order.sort_unstable();
         }
     }
 
@@ -82,12 +76,13 @@ impl Filler {
         self.used.clear();
         self.used.resize(self.capacity.len(), 0);
         for candidate in &self.order {
-            if candidate.rank != Rank::Waiting {
+            if candidate.rank.rank != Rank::Waiting {
                 let evse = candidate.evse as usize;
-                let min = self.bounds[evse].min;
-                if fits(&self.used, &self.capacity, tick, evse, min) {
-                    add(&mut self.used, tick, evse, min);
-                    self.bounds[evse].admitted = true;
+                let bounds = &mut self.bounds[evse];
+                let parts = || tick.parts(evse, bounds.legs, bounds.min);
+                if fits(&self.used, &self.capacity, parts()) {
+                    add(&mut self.used, parts());
+                    bounds.admitted = true;
                 }
             }
         }
@@ -102,16 +97,18 @@ impl Filler {
         self.used.resize(self.capacity.len(), 0);
         for (evse, bounds) in self.bounds.iter().enumerate() {
             if let (true, Some(value)) = (bounds.admitted, self.water.value(evse as u32)) {
-                add(&mut self.used, tick, evse, super::settle::rounded(value, bounds));
+                let limit = super::settle::rounded(value, bounds);
+                add(&mut self.used, tick.parts(evse, bounds.legs, limit));
             }
         }
         let mut any = false;
         for candidate in &self.order {
             let evse = candidate.evse as usize;
-            let Bounds { min, admitted, .. } = self.bounds[evse];
-            if !admitted && fits(&self.used, &self.capacity, tick, evse, min) {
-                add(&mut self.used, tick, evse, min);
-                self.bounds[evse].admitted = true;
+            let bounds = &mut self.bounds[evse];
+            let parts = || tick.parts(evse, bounds.legs, bounds.min);
+            if !bounds.admitted && fits(&self.used, &self.capacity, parts()) {
+                add(&mut self.used, parts());
+                bounds.admitted = true;
                 any = true;
             }
         }
@@ -121,10 +118,15 @@ impl Filler {
 
 impl Tick<'_> {
     /// An EVSE with its rank. Its share is `None` when all minima fit.
-    fn candidate(&self, evse: usize, bounds: &Bounds, share: Option<f64>) -> Candidate {
+    fn candidate(
+        &self,
+        evse: usize,
+        bounds: &Bounds,
+        laxity: f64,
+        share: Option<f64>,
+    ) -> Candidate {
         let (state, settings) = (&self.states[evse], self.settings);
         debug_assert_eq!(state.demand, Demand::Wants);
-        let laxity = self.laxity(evse);
         let since = self.now.since(state.since).0;
         let urgent = settings.policy == Policy::Fair || laxity <= 0.0;
         let worth = if state.on { settings.keep } else { settings.begin };
@@ -139,13 +141,14 @@ impl Tick<'_> {
             Rank::Waiting
         };
         let overdue = !state.on && since >= settings.turn.0.saturating_mul(TURNS_OVERDUE);
+        let (is_not_guarded, class) =
+            (rank != Rank::Guarded, if overdue { 0 } else { state.class });
         Candidate {
-            evse: evse as u32,
-            class: if overdue { 0 } else { state.class },
-            rank,
-            laxity,
+            rank: Ranked { is_not_guarded, class, rank },
+            laxity: laxity.to_bits(),
             is_off: !state.on,
             age: age(state.since, state.on),
+            evse: evse as u32,
         }
     }
 }
@@ -158,15 +161,13 @@ fn age(since: Timestamp, on: bool) -> i64 {
 pub(super) fn fits(
     used: &[i64],
     capacity: &[i64],
-    tick: &Tick<'_>,
-    evse: usize,
-    current: i64,
+    mut parts: impl Iterator<Item = (usize, i64)>,
 ) -> bool {
-    tick.parts(evse, current).all(|(row, part)| used[row].saturating_add(part) <= capacity[row])
+    parts.all(|(row, part)| used[row].saturating_add(part) <= capacity[row])
 }
 
-pub(super) fn add(used: &mut [i64], tick: &Tick<'_>, evse: usize, current: i64) {
-    for (row, part) in tick.parts(evse, current) {
+pub(super) fn add(used: &mut [i64], parts: impl Iterator<Item = (usize, i64)>) {
+    for (row, part) in parts {
         used[row] = used[row].saturating_add(part);
     }
 }
@@ -177,9 +178,9 @@ impl Tick<'_> {
     pub(super) fn parts(
         &self,
         evse: usize,
+        legs: Legs,
         current: i64,
     ) -> impl Iterator<Item = (usize, i64)> + '_ {
-        let legs = self.states.get(evse).map_or(Legs::UNKNOWN, |state| state.legs);
         let rows = self.rows.of_evse(evse as u32, legs).filter(|(_, a)| *a > 0);
         rows.map(move |(row, a)| (row as usize, current.saturating_mul(i64::from(a))))
     }

@@ -22,7 +22,7 @@ impl Filler {
         for (evse, bounds) in self.bounds.iter().enumerate() {
             let value = self.water.value(evse as u32).filter(|_| bounds.admitted);
             let limit = value.map_or(0, |value| rounded(value, bounds));
-            add(&mut self.used, tick, evse, limit);
+            add(&mut self.used, tick.parts(evse, bounds.legs, limit));
             let stopped = self.water.stopped_by(evse as u32).map(Reason::Row);
             let reason = match (tick.states.get(evse).map(|state| state.demand), bounds.held) {
                 (Some(Demand::Fixed(_)), _) => Reason::NotCommandable,
@@ -46,12 +46,13 @@ impl Filler {
     /// Rounding has left up to a step of each: whoever was stopped by a row gets one, if it fits.
     fn hand_out_the_rest(&mut self, tick: &Tick<'_>) {
         for (evse, allocation) in self.allocations.iter_mut().enumerate() {
-            let more = allocation.limit.plus(STEP);
+            let (more, bounds) = (allocation.limit.plus(STEP), &self.bounds[evse]);
+            let parts = || tick.parts(evse, bounds.legs, STEP.0);
             if matches!(allocation.reason, Reason::Row(_))
-                && more.0 <= self.bounds[evse].max
-                && fits(&self.used, &self.capacity, tick, evse, STEP.0)
+                && more.0 <= bounds.max
+                && fits(&self.used, &self.capacity, parts())
             {
-                add(&mut self.used, tick, evse, STEP.0);
+                add(&mut self.used, parts());
                 allocation.limit = more;
             }
         }
@@ -67,12 +68,15 @@ impl Filler {
                 }
                 for evse in (0..self.allocations.len()).rev() {
                     let allocation = &mut self.allocations[evse];
-                    let counts = tick.parts(evse, 1).any(|(other, _)| other == row);
-                    let least = if to_nothing { 0 } else { self.bounds[evse].min };
+                    let bounds = &self.bounds[evse];
+                    let mut parts = tick.parts(evse, bounds.legs, 1);
+                    let counts = parts.any(|(other, _)| other == row);
+                    let least = if to_nothing { 0 } else { bounds.min };
                     if !counts || allocation.limit.0 <= least {
                         continue;
                     }
-                    add(&mut self.used, tick, evse, least - allocation.limit.0);
+                    let less = least - allocation.limit.0;
+                    add(&mut self.used, tick.parts(evse, bounds.legs, less));
                     allocation.limit.0 = least;
                     allocation.reason = if least == 0 {
                         Reason::Waiting(row as u32)
@@ -93,7 +97,8 @@ impl Filler {
             if let Reason::Waiting(row) = &mut allocation.reason {
                 let left =
                     |(row, part): &(usize, i64)| self.capacity[*row] - self.used[*row] - part;
-                let tightest = tick.parts(evse, self.bounds[evse].min).min_by_key(left);
+                let Bounds { legs, min, .. } = self.bounds[evse];
+                let tightest = tick.parts(evse, legs, min).min_by_key(left);
                 *row = tightest.map_or(0, |(row, _)| row as u32);
             }
         }

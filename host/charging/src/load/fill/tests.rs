@@ -194,9 +194,9 @@ proptest! {
         let mut water = Water::default();
         water.begin(&rows, &capacity);
         for (evse, curve) in curves.iter().enumerate() {
-            water.add(&rows, evse as u32, states[evse].legs, *curve);
+            water.add(evse as u32, states[evse].legs, *curve);
         }
-        water.run(&rows, &states);
+        water.run(&rows);
         let slow = slowly(&rows, &states, &curves, &capacity);
         for (evse, expected) in slow.iter().enumerate() {
             let value = water.value(evse as u32).unwrap_or(f64::NAN);

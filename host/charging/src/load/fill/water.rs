@@ -1,22 +1,22 @@
 //! Owns progressive filling: all members rise with one level, and where a row is full its members
 //! stay. A heap holds the level at which each row fills; as members stay behind, that level only
-//! rises, so a stale one is computed again when it comes up. Must never hand anything out: what
-//! it finds is rounded and checked elsewhere.
+//! rises, so one that may be too low is computed again when it comes up, and not before. Must
+//! never hand anything out: what it finds is rounded and checked elsewhere.
+
+mod level;
 
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 
-use crate::load::fill::EvseState;
+use self::level::{Ramp, Ramps};
 use crate::load::legs::Legs;
 use crate::load::rows::Rows;
 
-/// Halvings after which a level is as exact as it gets.
-const MOST_STEPS: u32 = 200;
-/// A row is full when so little is left of it, in mA.
-const FULL: f64 = 1e-3;
+/// A row can fill if all that its members could take is so much more than it has, in microamperes.
+const FULL: f64 = 1.0;
 
-/// How much a member gets at a level: nothing below `low`, nothing above `high`, between them
-/// `slope` for each level above `offset`.
+/// How much a member gets at a level, in mA: nothing below `low`, nothing above `high`, between
+/// them `slope` for each level above `offset`.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Curve {
     pub(super) offset: f64,
@@ -25,64 +25,92 @@ pub(super) struct Curve {
     pub(super) high: f64,
 }
 
-impl Curve {
-    fn at(&self, level: f64) -> f64 {
-        (self.slope * (level - self.offset)).max(self.low).min(self.high)
-    }
-
-    fn is_rising(&self, level: f64) -> bool {
-        let value = self.slope * (level - self.offset);
-        value >= self.low && value < self.high
-    }
-
-    /// The level at which it begins to rise.
-    fn start(&self) -> f64 {
-        self.offset + self.low / self.slope
-    }
-}
+/// Before the first level is computed all rows are added up at so many levels, so that each is
+/// computed between two of them, and in about the order in which they fill.
+const PROBES: usize = 8;
+/// So many members are asked for where those levels should be.
+const ASKED: usize = 64;
 
 /// Memory of a filling and, after `run`, its result.
 #[derive(Debug, Default)]
 pub(super) struct Water {
-    curves: Vec<Curve>,
     members: Vec<Member>,
     rows: Vec<Filling>,
-    /// Members that still rise, row by row.
-    rising: Vec<(u32, f64)>,
+    /// Members that still rise and their coefficients, row by row.
+    rising: Vec<(u32, u32)>,
+    ramps: Ramps,
     heap: BinaryHeap<Full>,
-    /// No member rises above it.
-    top: f64,
+    /// By row: what its members take at each of the probes.
+    probed: Vec<[f64; PROBES]>,
+    probes: [f64; PROBES],
+    asked: Vec<f64>,
+    /// No member rises below the one, or above the other.
     bottom: f64,
+    top: f64,
 }
 
+/// An EVSE in the filling, by what it gets at a level.
 #[derive(Clone, Copy, Debug, Default)]
 struct Member {
-    is_rising: bool,
-    takes_part: bool,
+    /// The levels between which it rises from `low` to `high`.
+    start: f64,
+    end: f64,
+    slope: f64,
+    low: f64,
+    high: f64,
     value: f64,
+    state: State,
     /// The row that stopped it.
-    stopped: Option<u32>,
+    stopped_by: u32,
+    legs: Legs,
 }
 
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum State {
+    /// It takes no part.
+    #[default]
+    Out,
+    Rising,
+    /// A row stopped it below its most.
+    Stopped,
+    /// It has its most.
+    Risen,
+}
+
+impl Member {
+    fn at(&self, level: f64) -> f64 {
+        let value = self.low + self.slope * (level - self.start);
+        if level >= self.end { self.high } else { value.max(self.low).min(self.high) }
+    }
+}
+
+/// A row, in microamperes.
 #[derive(Clone, Copy, Debug, Default)]
 struct Filling {
     capacity: f64,
-    /// What stopped members take.
+    /// What members take that are not among those that rise any more.
     stopped: f64,
-    /// What rising members would take at their most.
+    /// What all members would take at their most.
     most: f64,
     /// The sum of the slopes of rising members: it fills no faster than that.
     slopes: f64,
-    /// A level at which it would be full, but for `gap`: what members take less than there because
-    /// they were stopped since that level was found.
+    /// A level at which it would be full, but for `gap`.
     level: f64,
     gap: f64,
+    /// It is full there or below, if nobody was stopped yet.
+    high: f64,
     start: u32,
     end: u32,
+    is_listed: bool,
+    /// Members stopped since its level was computed, or it never was.
     is_stale: bool,
 }
 
 impl Filling {
+    fn can_fill(&self) -> bool {
+        self.most > self.capacity + FULL
+    }
+
     /// A level below which it is not full. A part is left off for what floating point loses.
     fn not_before(&self) -> f64 {
         self.level + 0.99 * self.gap / self.slopes
@@ -116,194 +144,216 @@ impl PartialEq for Full {
 
 impl Eq for Full {}
 
+/// A row whose members are gone through for its level.
+struct Gathered<'a> {
+    filling: &'a mut Filling,
+    members: &'a [Member],
+    ramps: &'a mut Ramps,
+    /// What the rising ones have anyway, and how fast they rise.
+    lows: f64,
+    slopes: f64,
+    from: f64,
+}
+
+impl Gathered<'_> {
+    /// Takes a member over; whether it still rises. What one that has risen has is no part of
+    /// `stopped` yet, what a stopped one has is.
+    fn take(&mut self, evse: u32, coefficient: u32) -> bool {
+        let (member, part) = (&self.members[evse as usize], f64::from(coefficient));
+        let is_rising = member.state == State::Rising;
+        if is_rising && member.end > self.from {
+            let (start, span) = (member.start, member.end - member.start);
+            self.lows += part * member.low;
+            self.slopes += part * member.slope;
+            self.ramps.add(Ramp { start, span, rate: part * member.slope });
+            return true;
+        }
+        if is_rising || member.state == State::Risen {
+            self.filling.stopped += part * member.high;
+        }
+        false
+    }
+}
+
 impl Water {
-    /// Forgets the last filling. Capacities are in microamperes.
+    /// Forgets the last filling. Capacities are in microamperes. Takes all the memory that a
+    /// filling of these rows can need.
     pub(super) fn begin(&mut self, rows: &Rows, capacity: &[i64]) {
-        self.curves.clear();
-        self.curves.resize(rows.evses().len(), Curve::default());
+        self.rising.clear();
+        self.rising.reserve(rows.meetings());
+        self.heap.clear();
+        self.heap.reserve(capacity.len());
+        self.ramps.reserve(rows.evses().len());
         self.members.clear();
         self.members.resize(rows.evses().len(), Member::default());
         self.rows.clear();
-        let filling = |capacity: &i64| Filling {
-            capacity: (*capacity as f64 / 1e3).max(0.0),
-            ..Filling::default()
+        let filling = |capacity: &i64| {
+            let capacity = (*capacity as f64).max(0.0);
+            Filling { capacity, is_stale: true, ..Filling::default() }
         };
         self.rows.extend(capacity.iter().map(filling));
+        self.probed.clear();
+        self.probed.resize(capacity.len(), [0.0; PROBES]);
+        self.asked.clear();
+        self.asked.reserve(2 * ASKED);
         (self.bottom, self.top) = (f64::INFINITY, f64::NEG_INFINITY);
     }
 
     /// Lets an EVSE take part.
-    pub(super) fn add(&mut self, rows: &Rows, evse: u32, legs: Legs, curve: Curve) {
-        self.curves[evse as usize] = curve;
-        let member = &mut self.members[evse as usize];
-        *member = Member { is_rising: true, takes_part: true, value: curve.high, stopped: None };
-        for (row, coefficient) in rows.of_evse(evse, legs) {
-            let filling = &mut self.rows[row as usize];
-            filling.most += thousandths(coefficient) * curve.high;
-            filling.slopes += thousandths(coefficient) * curve.slope;
+    pub(super) fn add(&mut self, evse: u32, legs: Legs, curve: Curve) {
+        let Curve { offset, slope, low, high } = curve;
+        let (start, end) = (offset + low / slope, offset + high / slope);
+        let (value, state, stopped_by) = (high, State::Rising, 0);
+        self.members[evse as usize] =
+            Member { start, end, slope, low, high, value, state, stopped_by, legs };
+        self.bottom = self.bottom.min(start);
+        self.top = self.top.max(end);
+    }
+
+    /// Adds up what the members of each row take, at the probes and at their most.
+    fn probe(&mut self, rows: &Rows) {
+        let each = self.members.len().div_ceil(ASKED).max(1);
+        let asked = self.members.iter().step_by(each).filter(|member| member.state != State::Out);
+        self.asked.extend(asked.flat_map(|member| [member.start, member.end]));
+        self.asked.sort_unstable_by(f64::total_cmp);
+        for (n, probe) in self.probes.iter_mut().enumerate() {
+            let place = (2 * n + 1) * self.asked.len() / (2 * PROBES);
+            *probe = self.asked.get(place).copied().unwrap_or(self.bottom);
         }
-        self.bottom = self.bottom.min(curve.start());
-        self.top = self.top.max(curve.offset + curve.high / curve.slope);
+        self.probes[0] = self.bottom;
+        for (evse, member) in (0..).zip(&self.members) {
+            if member.state == State::Out {
+                continue;
+            }
+            let values = self.probes.map(|level| member.at(level));
+            for (row, coefficient) in rows.of_evse(evse, member.legs).filter(|(_, a)| *a > 0) {
+                let (filling, part) = (&mut self.rows[row as usize], f64::from(coefficient));
+                filling.most += part * member.high;
+                filling.slopes += part * member.slope;
+                let sums = self.probed[row as usize].iter_mut().zip(values);
+                sums.for_each(|(sum, value)| *sum += part * value);
+            }
+        }
     }
 
     /// Fills.
-    pub(super) fn run(&mut self, rows: &Rows, states: &[EvseState]) {
-        self.gather(rows, states);
+    pub(super) fn run(&mut self, rows: &Rows) {
+        self.probe(rows);
+        for (row, (filling, probed)) in (0..).zip(self.rows.iter_mut().zip(&self.probed)) {
+            if filling.can_fill() {
+                let below = |sum: &&f64| **sum <= filling.capacity;
+                let last = probed.iter().take_while(below).count().saturating_sub(1);
+                filling.level = self.probes[last];
+                filling.gap = filling.capacity - probed[last];
+                filling.high = self.probes.get(last + 1).copied().unwrap_or(f64::INFINITY);
+                self.heap.push(Full { level: filling.not_before(), row });
+            }
+        }
         while let Some(full) = self.heap.pop() {
-            let filling = self.rows[full.row as usize];
-            if filling.is_stale {
-                let level = filling.not_before();
-                if filling.stopped + filling.most <= filling.capacity + FULL {
-                    // All of its members can have their most.
-                } else if level > full.level && level < self.top {
-                    self.heap.push(Full { level, row: full.row });
-                } else if let Some(level) = self.level(full.row, full.level) {
+            let filling = &self.rows[full.row as usize];
+            if !filling.is_stale {
+                self.stop(rows, full);
+                continue;
+            }
+            let level = filling.not_before();
+            if !filling.can_fill() {
+                // All of its members can have their most.
+            } else if level > full.level && level < self.top {
+                self.heap.push(Full { level, row: full.row });
+            } else {
+                if let Some(level) = self.level(rows, full.row, full.level) {
                     let filling = &mut self.rows[full.row as usize];
                     (filling.level, filling.gap, filling.is_stale) = (level, 0.0, false);
                     self.heap.push(Full { level, row: full.row });
                 }
-                continue;
             }
-            self.stop(rows, states, full);
         }
     }
 
     /// What a member got; `None` if it takes no part.
     pub(super) fn value(&self, evse: u32) -> Option<f64> {
         let member = self.members.get(evse as usize)?;
-        member.takes_part.then_some(member.value)
+        (member.state != State::Out).then_some(member.value)
     }
 
     /// The row that stopped a member below its most.
     pub(super) fn stopped_by(&self, evse: u32) -> Option<u32> {
-        self.members.get(evse as usize)?.stopped
+        let member = self.members.get(evse as usize)?;
+        (member.state == State::Stopped).then_some(member.stopped_by)
     }
 
     #[cfg(test)]
     pub(super) fn footprint(&self) -> [usize; 5] {
         [
-            self.curves.capacity(),
             self.members.capacity(),
             self.rows.capacity(),
             self.rising.capacity(),
-            self.heap.capacity(),
+            self.ramps.capacity(),
+            self.heap.capacity() + self.probed.capacity() + self.asked.capacity(),
         ]
     }
 
-    /// Lists the members of the rows that can fill, and the level at which each does.
-    fn gather(&mut self, rows: &Rows, states: &[EvseState]) {
-        self.rising.clear();
-        self.heap.clear();
-        for row in 0..self.rows.len() as u32 {
-            let filling = &mut self.rows[row as usize];
-            filling.start = self.rising.len() as u32;
-            filling.end = filling.start;
-            if filling.most <= filling.capacity + FULL {
-                continue;
-            }
-            let legs = |evse: u32| states[evse as usize].legs;
-            let members = &self.members;
-            let takes_part = |evse: u32| members[evse as usize].takes_part;
-            let there = rows.of_row_where(row, takes_part, legs);
-            // A car that uses none of this row's lines is not held by it.
-            let there = there.filter(|(_, coefficient)| *coefficient > 0);
-            self.rising.extend(there.map(|(evse, a)| (evse, thousandths(a))));
-            filling.end = self.rising.len() as u32;
-            if let Some(level) = self.level(row, self.bottom) {
-                self.rows[row as usize].level = level;
-                self.heap.push(Full { level, row });
-            }
-        }
-    }
-
-    /// The level at which a row is full, at or above `from`; `None` if nothing of it rises.
-    fn level(&mut self, row: u32, from: f64) -> Option<f64> {
-        self.drop_stopped(row);
-        let filling = self.rows[row as usize];
-        let rising = &self.rising[filling.start as usize..filling.end as usize];
-        if rising.is_empty() {
-            return None;
-        }
-        let (mut low, mut high, mut at) = (from, self.top, from);
-        for _ in 0..MOST_STEPS {
-            let (mut value, mut slope) = (filling.stopped, 0.0);
-            for (evse, coefficient) in rising {
-                let curve = &self.curves[*evse as usize];
-                value += coefficient * curve.at(at);
-                slope += if curve.is_rising(at) { coefficient * curve.slope } else { 0.0 };
-            }
-            let left = filling.capacity - value;
-            if left.abs() <= FULL {
-                return Some(at);
-            }
-            if left > 0.0 {
-                low = at;
-            } else {
-                high = at;
-            }
-            let mut next = at + left / slope;
-            if slope == 0.0 && left > 0.0 {
-                next = self.next_start(rising, at).unwrap_or(high);
-            }
-            if !(next > low && next < high) {
-                next = f64::midpoint(low, high);
-            }
-            if next <= low || next >= high {
-                break;
-            }
-            at = next;
-        }
-        Some(low)
-    }
-
-    /// The lowest level above `at` from which a member rises.
-    fn next_start(&self, rising: &[(u32, f64)], at: f64) -> Option<f64> {
-        let starts = rising.iter().map(|(evse, _)| self.curves[*evse as usize].start());
-        starts.filter(|start| *start > at).min_by(f64::total_cmp)
-    }
-
-    fn drop_stopped(&mut self, row: u32) {
+    /// The level at which a row is full, at or above `from`; `None` if nothing of it rises. The
+    /// first time the row's members are listed, later looked through.
+    fn level(&mut self, rows: &Rows, row: u32, from: f64) -> Option<f64> {
+        let Self { members, rising, ramps, .. } = self;
         let filling = &mut self.rows[row as usize];
-        let (start, mut end) = (filling.start as usize, filling.start as usize);
-        for place in start..filling.end as usize {
-            let entry = self.rising[place];
-            if self.members[entry.0 as usize].is_rising {
-                self.rising[end] = entry;
-                end += 1;
+        ramps.begin(from, filling.high.min(self.top).max(from));
+        let mut gathered = Gathered { filling, members, ramps, lows: 0.0, slopes: 0.0, from };
+        if gathered.filling.is_listed {
+            let mut end = gathered.filling.start as usize;
+            for place in end..gathered.filling.end as usize {
+                let (evse, coefficient) = rising[place];
+                rising[end] = (evse, coefficient);
+                end += usize::from(gathered.take(evse, coefficient));
             }
+            gathered.filling.end = end as u32;
+        } else {
+            gathered.filling.is_listed = true;
+            gathered.filling.start = rising.len() as u32;
+            // A car that uses none of this row's lines is not held by it.
+            for (evse, coefficient) in
+                rows.of_row(row, |evse| members[evse as usize].legs).filter(|(_, a)| *a > 0)
+            {
+                if gathered.take(evse, coefficient) {
+                    rising.push((evse, coefficient));
+                }
+            }
+            gathered.filling.end = rising.len() as u32;
         }
-        filling.end = end as u32;
+        gathered.filling.slopes = gathered.slopes;
+        gathered.filling.high = f64::INFINITY;
+        let wanted = gathered.filling.capacity - gathered.filling.stopped - gathered.lows;
+        let is_empty = gathered.filling.start == gathered.filling.end;
+        (!is_empty).then(|| self.ramps.reach(wanted))
     }
 
-    /// Stops the members of a full row where they are.
-    fn stop(&mut self, rows: &Rows, states: &[EvseState], full: Full) {
+    /// Stops the members of a full row where they are. Who has his most changes nothing in his
+    /// other rows: they look when their level is computed again.
+    fn stop(&mut self, rows: &Rows, full: Full) {
         let filling = self.rows[full.row as usize];
         for place in filling.start..filling.end {
             let (evse, _) = self.rising[place as usize];
             let member = &mut self.members[evse as usize];
-            if !member.is_rising {
+            if member.state != State::Rising {
                 continue;
             }
-            let curve = self.curves[evse as usize];
-            member.is_rising = false;
-            member.value = curve.at(full.level);
-            if member.value < curve.high {
-                member.stopped = Some(full.row);
+            member.value = member.at(full.level);
+            if member.value >= member.high {
+                member.state = State::Risen;
+                continue;
             }
-            let value = member.value;
-            for (row, coefficient) in rows.of_evse(evse, states[evse as usize].legs) {
-                let filling = &mut self.rows[row as usize];
-                let coefficient = thousandths(coefficient);
-                filling.stopped += coefficient * value;
-                filling.most -= coefficient * curve.high;
-                filling.slopes -= coefficient * curve.slope;
-                filling.gap += coefficient * (curve.at(filling.level) - value);
+            (member.state, member.stopped_by) = (State::Stopped, full.row);
+            let member = *member;
+            for (row, coefficient) in rows.of_evse(evse, member.legs).filter(|(_, a)| *a > 0) {
+                let (filling, part) = (&mut self.rows[row as usize], f64::from(coefficient));
+                filling.stopped += part * member.value;
+                filling.most -= part * (member.high - member.value);
+                filling.slopes -= part * member.slope;
+                filling.gap += part * (member.at(filling.level) - member.value);
                 filling.is_stale = true;
+                filling.high = f64::INFINITY;
             }
         }
     }
-}
-
-fn thousandths(coefficient: u32) -> f64 {
-    f64::from(coefficient) / 1e3
 }

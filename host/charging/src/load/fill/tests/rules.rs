@@ -194,6 +194,7 @@ fn the_steady_state_allocates_nothing() {
             filler.capacity.capacity(),
             filler.used.capacity(),
             filler.bounds.capacity(),
+            filler.laxities.capacity(),
             filler.reached.capacity(),
             filler.allocations.capacity(),
             filler.loads.capacity(),
