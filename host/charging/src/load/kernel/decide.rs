@@ -4,13 +4,11 @@
 
 mod next;
 
-use std::collections::BTreeMap;
-
 use self::next::{Next, next};
 use super::event::{Granted, Purpose};
 use super::ledger::{Held, Lease};
 use super::profile::{Begins, Profile, Target, can_lease};
-use super::shed;
+use super::shed::Shed;
 use super::station::{Line, Station, UNANSWERED_AFTER};
 use super::view::View;
 use super::{Evse, Kernel};
@@ -94,7 +92,24 @@ pub enum Alarm {
     Disobedient(EvseId),
 }
 
+/// Memory for decisions. Holds nothing that a decision depends on.
+#[derive(Debug, Default)]
+pub struct Scratch {
+    shed: Shed,
+    exposure: Vec<Current>,
+    before: Vec<Current>,
+    raised: Vec<Current>,
+    loads: Vec<i64>,
+    sums: Vec<i64>,
+    coming: Vec<bool>,
+    candidates: Vec<Candidate>,
+    /// By station: the place of its candidate.
+    best: Vec<Option<usize>>,
+    chosen: Vec<(u32, Next)>,
+}
+
 /// What one EVSE could be sent.
+#[derive(Clone, Copy, Debug)]
 struct Candidate {
     evse: u32,
     next: Next,
@@ -105,27 +120,39 @@ struct Candidate {
 impl Kernel {
     /// What to send now. `wishes` is by EVSE what the filling gives it on each phase.
     pub fn decide(&self, now: Timestamp, site: &Site<'_>, wishes: &[Current]) -> Decision {
-        let mut view = View::new(self, now, site);
-        let wishes: Vec<_> =
-            view.evses().map(|evse| self.wish(evse, wishes.get(evse as usize).copied())).collect();
-        let targets = shed::targets(&view, &wishes);
+        self.decide_in(&mut Scratch::default(), now, site, wishes)
+    }
+
+    /// The same, in memory that was used before: where nothing is sent, none is allocated.
+    pub fn decide_in(
+        &self,
+        scratch: &mut Scratch,
+        now: Timestamp,
+        site: &Site<'_>,
+        wishes: &[Current],
+    ) -> Decision {
+        let memory = (std::mem::take(&mut scratch.exposure), std::mem::take(&mut scratch.loads));
+        let mut view = View::new(self, now, site, memory);
+        let wish = |evse: u32| self.wish(evse, wishes.get(evse as usize).copied());
+        scratch.shed.targets(&view, view.evses().map(wish));
         let mut decision = Decision {
             shortfalls: shortfalls(&view),
             alarms: self.disobedient(),
             ..Decision::default()
         };
-        let candidates = self.candidates(&view, &targets, &mut decision);
-        let before = view.exposure.clone();
-        let coming = coming(&view, &targets);
-        let mut chosen = Vec::new();
-        for candidate in candidates {
-            if let Some(next) = admit(&view, &candidate, &coming) {
+        self.candidates(&view, scratch, &mut decision);
+        scratch.before.clone_from(&view.exposure);
+        coming(&view, &scratch.shed.targets, &mut scratch.coming);
+        scratch.chosen.clear();
+        for candidate in &scratch.candidates {
+            if let Some(next) = admit(&view, candidate, &scratch.coming) {
                 view.raise(candidate.evse, next.counted);
-                chosen.push((candidate.evse, next));
+                scratch.chosen.push((candidate.evse, next));
             }
         }
-        for (evse, next) in checked(&view, &before, chosen, &mut decision.withheld) {
-            let send = self.send(now, site, evse, next);
+        check(&view, scratch, &mut decision.withheld);
+        for (evse, next) in &scratch.chosen {
+            let send = self.send(now, site, *evse, *next);
             let station = &send.granted.evse.station;
             let is_last = |known: &Station| known.writes(now) + 1 == known.capability.writes_a_day;
             if self.station(station).is_some_and(is_last) {
@@ -134,6 +161,7 @@ impl Kernel {
             decision.sends.push(send);
         }
         decision.again = self.again(now);
+        (scratch.exposure, scratch.loads) = (view.exposure, view.loads);
         decision
     }
 
@@ -147,20 +175,18 @@ impl Kernel {
 
     /// One for each station whose line is free: the most urgent. Gives up calls that keep a
     /// decrease waiting.
-    fn candidates(
-        &self,
-        view: &View<'_>,
-        targets: &[Current],
-        decision: &mut Decision,
-    ) -> Vec<Candidate> {
-        let mut best: BTreeMap<u32, Candidate> = BTreeMap::new();
+    fn candidates(&self, view: &View<'_>, scratch: &mut Scratch, decision: &mut Decision) {
+        let Scratch { shed, candidates, best, .. } = scratch;
+        candidates.clear();
+        best.clear();
+        best.resize(self.stations.len(), None);
         for evse in view.evses() {
             let known = &self.evses[evse as usize];
             let station = self.station_of(known);
             if !station.connected {
                 continue;
             }
-            let target = targets[evse as usize];
+            let target = shed.targets[evse as usize];
             if !station.is_free() {
                 if self.must_give_up(view, evse, target) {
                     decision.abandon.push(known.id.station.clone());
@@ -169,15 +195,18 @@ impl Kernel {
             }
             let Some(next) = next(self, view.now, known, target) else { continue };
             let candidate = Candidate { evse, next, help: help(view, evse, target) };
-            let better = |other: &Candidate| candidate.urgency() < other.urgency();
-            if best.get(&known.station).is_none_or(better) {
-                best.insert(known.station, candidate);
+            let best = &mut best[known.station as usize];
+            match best.map(|place| &mut candidates[place]) {
+                None => {
+                    *best = Some(candidates.len());
+                    candidates.push(candidate);
+                }
+                Some(other) if candidate.urgency() < other.urgency() => *other = candidate,
+                Some(_) => {}
             }
         }
         decision.abandon.dedup();
-        let mut candidates: Vec<_> = best.into_values().collect();
-        candidates.sort_by_key(Candidate::urgency);
-        candidates
+        candidates.sort_unstable_by_key(Candidate::urgency);
     }
 
     /// Its line is taken for too long: by our own limit, or by another's call while a decrease or
@@ -288,8 +317,9 @@ fn admit(view: &View<'_>, candidate: &Candidate, coming: &[bool]) -> Option<Next
 }
 
 /// By row: whether decreases are under way that will make room in it.
-fn coming(view: &View<'_>, targets: &[Current]) -> Vec<bool> {
-    let mut coming = vec![false; view.loads.len()];
+fn coming(view: &View<'_>, targets: &[Current], coming: &mut Vec<bool>) {
+    coming.clear();
+    coming.resize(view.loads.len(), false);
     for evse in view.evses() {
         let settled = targets[evse as usize].max(view.kernel.fallback(evse));
         if view.exposure[evse as usize] > settled && view.kernel.is_commandable(evse, view.now) {
@@ -298,35 +328,28 @@ fn coming(view: &View<'_>, targets: &[Current]) -> Vec<bool> {
             });
         }
     }
-    coming
 }
 
 /// The invariant, before every send and in every build: all rows are added up again, and what
 /// raised one that is then over is not sent.
-fn checked(
-    view: &View<'_>,
-    before: &[Current],
-    mut chosen: Vec<(u32, Next)>,
-    withheld: &mut u32,
-) -> Vec<(u32, Next)> {
-    let exposure = |chosen: &[(u32, Next)]| {
-        let mut exposure = before.to_vec();
-        for (evse, next) in chosen {
-            let current = &mut exposure[*evse as usize];
-            *current = next.counted.max(*current);
-        }
-        exposure
-    };
-    let raised = exposure(&chosen);
-    let loads = view.sums(|evse| raised[evse as usize]);
-    let over: Vec<_> = (0..loads.len()).map(|row| loads[row] > view.room(row)).collect();
+fn check(view: &View<'_>, scratch: &mut Scratch, withheld: &mut u32) {
+    let Scratch { chosen, before, raised, sums, .. } = scratch;
+    if chosen.is_empty() {
+        return;
+    }
+    raised.clone_from(before);
+    for (evse, next) in &*chosen {
+        let current = &mut raised[*evse as usize];
+        *current = next.counted.max(*current);
+    }
+    view.sums(sums, |evse| raised[evse as usize]);
+    let is_over = |row: usize| sums[row] > view.room(row);
     chosen.retain(|(evse, next)| {
         let raises = next.counted > before[*evse as usize];
-        let breaks = raises && view.rows_of(*evse).any(|(row, part)| part > 0 && over[row]);
+        let breaks = raises && view.rows_of(*evse).any(|(row, part)| part > 0 && is_over(row));
         *withheld += u32::from(breaks);
         !breaks
     });
-    chosen
 }
 
 fn shortfalls(view: &View<'_>) -> Vec<Shortfall> {

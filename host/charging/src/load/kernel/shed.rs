@@ -1,5 +1,7 @@
 //! Owns what the kernel takes from the wishes: a row that could not hold them, once all had
-//! arrived, lowers them, the largest first, to one level. Must never raise a wish.
+//! arrived, lowers them, the largest first, to one level. Whoever charges is lowered to what his
+//! car needs and no further while that is enough; then some are paused, and not all. Must never
+//! raise a wish.
 
 use super::station::Line;
 use super::view::View;
@@ -9,120 +11,203 @@ use crate::units::Current;
 /// the others go further down meanwhile, so that a lost message does not keep the row over.
 const FAILS_ONE_OF: usize = 10;
 
-/// What each EVSE can still be told.
-#[derive(Clone, Copy)]
-enum Steer {
-    /// It can be told; it counts with no less than its fallback, whatever it is told, and draws no
-    /// less than what its model can be told.
-    Free { least: Current, lowest: Current },
-    /// So much is on its way to it; it counts with no less than `least`.
-    Sent { limit: Current, least: Current },
+/// Limits are looked for in steps of 100 mA.
+const STEP: i64 = 100;
+
+/// What an EVSE can still be told.
+#[derive(Clone, Copy, Debug)]
+struct Steer {
+    /// It counts with no less than this, whatever it is told.
+    least: Current,
+    /// Told less than this it pauses.
+    needs: Current,
+    /// It draws no less than this, whatever it is told.
+    lowest: Current,
     /// It cannot be lowered now, and counts with so much.
-    Fixed(Current),
+    fixed: Option<Current>,
+    /// So much is on its way to it.
+    sent: Option<Current>,
 }
 
-/// By EVSE: the wish, or less where a row could not hold all of them.
-pub(super) fn targets(view: &View<'_>, wishes: &[Current]) -> Vec<Current> {
-    let mut shed = Shed::new(view, wishes);
-    for row in 0..view.loads.len() {
-        shed.row(view, row);
-    }
-    shed.targets
+/// One EVSE in the row that is looked at, in mA.
+#[derive(Clone, Copy, Debug)]
+struct Member {
+    evse: u32,
+    part: i64,
+    target: i64,
+    /// It is lowered no further than this, unless it is paused.
+    floor: i64,
+    least: i64,
+    lowest: i64,
+    fixed: Option<i64>,
+    sent: Option<i64>,
 }
 
-struct Shed {
-    targets: Vec<Current>,
+/// Memory of a decision's targets and, after `targets`, their result.
+#[derive(Debug, Default)]
+pub(super) struct Shed {
+    /// By EVSE: the wish, or less where a row could not hold all of them.
+    pub(super) targets: Vec<Current>,
     steer: Vec<Steer>,
-    /// By row: its EVSEs and their coefficients.
-    members: Vec<Vec<(u32, i64)>>,
+    /// By row, in microamperes: what the targets add up to.
+    sums: Vec<i64>,
+    members: Vec<Member>,
+    falls: Vec<i64>,
 }
 
 impl Shed {
-    fn new(view: &View<'_>, wishes: &[Current]) -> Self {
-        let mut members = vec![Vec::new(); view.loads.len()];
-        let mut steer = Vec::new();
-        for evse in view.evses() {
-            steer.push(steer_of(view, evse));
-            for (row, coefficient) in view.rows_of(evse).filter(|(_, part)| *part > 0) {
-                members[row].push((evse, coefficient));
+    /// Lowers wishes where a row could not hold all of them.
+    pub(super) fn targets(&mut self, view: &View<'_>, wishes: impl Iterator<Item = Current>) {
+        self.targets.clear();
+        self.targets.extend(wishes);
+        self.steer.clear();
+        self.steer.extend(view.evses().map(|evse| steer_of(view, evse)));
+        let Self { targets, steer, sums, .. } = self;
+        view.sums(sums, |evse| steer[evse as usize].settled(targets[evse as usize]));
+        for row in 0..view.loads.len() {
+            let is_over = view.loads[row] > view.room_now(row);
+            if is_over || self.sums[row] > view.room(row) {
+                self.row(view, row, is_over);
             }
         }
-        let targets =
-            view.evses().map(|evse| wishes.get(evse as usize).copied().unwrap_or_default());
-        Self { targets: targets.collect(), steer, members }
     }
 
-    fn row(&mut self, view: &View<'_>, row: usize) {
-        let settled = |evse: u32, level: Current| match self.steer[evse as usize] {
-            Steer::Free { least, .. } => self.targets[evse as usize].min(level).max(least),
-            Steer::Sent { limit, least } => limit.max(least),
-            Steer::Fixed(current) => current,
-        };
-        let told = |evse: u32, level: Current| match self.steer[evse as usize] {
-            Steer::Free { lowest, .. } => self.targets[evse as usize].min(level).max(lowest),
-            // A pause that is on its way is one: else all others were paused for it too.
-            Steer::Sent { limit, .. } => limit,
-            Steer::Fixed(current) => current,
-        };
-        let members = &self.members[row];
-        let sum = |level: Current, counts: &dyn Fn(u32, Current) -> Current| -> i64 {
-            members.iter().map(|(evse, part)| counts(*evse, level).0.saturating_mul(*part)).sum()
-        };
+    fn row(&mut self, view: &View<'_>, row: usize, is_over: bool) {
+        self.list(view, row);
+        let members = &mut self.members;
         let room = view.room(row);
-        let unlimited = Current(i64::MAX);
-        let mut level = unlimited;
-        if sum(level, &settled) > room {
-            level = highest(|level| sum(level, &settled) <= room)
-                // Not even the fallbacks fit: whoever listens is told less than his fallback.
-                .or_else(|| highest(|level| sum(level, &told) <= room))
-                .unwrap_or_default();
+        if settled(members, i64::MAX) > room {
+            fit(members, room);
         }
-        if view.loads[row] > view.room_now(row) {
+        if is_over {
             // Nobody is paused for a message that may be lost.
-            let floor = self.floor(row);
-            let room = room.saturating_sub(margin(view, members, |evse| settled(evse, level)));
-            let lower = highest(|level| sum(level, &settled) <= room).unwrap_or_default();
-            level = level.min(lower.max(floor));
+            let room = room.saturating_sub(margin(view, members, &mut self.falls));
+            let level = highest(members, |level| settled(members, level) <= room);
+            lower(members, level.unwrap_or_default());
         }
-        if level < unlimited {
-            for (evse, _) in &self.members[row] {
-                let target = &mut self.targets[*evse as usize];
-                *target = level.min(*target);
+        for member in &self.members {
+            let (evse, target) = (member.evse as usize, Current(member.target));
+            let steer = &self.steer[evse];
+            let fall = steer.settled(self.targets[evse]).0 - steer.settled(target).0;
+            self.targets[evse] = target;
+            if fall != 0 {
+                for (row, part) in view.rows_of(member.evse) {
+                    self.sums[row] = self.sums[row].saturating_sub(fall.saturating_mul(part));
+                }
             }
         }
     }
 
-    /// The highest of its members' fallbacks.
-    fn floor(&self, row: usize) -> Current {
-        let least = |(evse, _): &(u32, i64)| match self.steer[*evse as usize] {
-            Steer::Free { least, .. } => Some(least),
-            Steer::Sent { .. } | Steer::Fixed(_) => None,
-        };
-        self.members[row].iter().filter_map(least).max().unwrap_or_default()
+    fn list(&mut self, view: &View<'_>, row: usize) {
+        let legs = |evse: u32| view.site.legs.get(evse as usize).copied().unwrap_or_default();
+        let there = view.site.rows.of_row(row as u32, legs);
+        let known = there.filter(|(evse, part)| *part > 0 && view.evses().contains(evse));
+        let (targets, steer) = (&self.targets, &self.steer);
+        self.members.clear();
+        self.members.extend(known.map(|(evse, part)| {
+            let (target, steer) = (targets[evse as usize], &steer[evse as usize]);
+            let charges = target >= steer.needs;
+            Member {
+                evse,
+                part: i64::from(part),
+                target: target.0,
+                floor: if charges { steer.needs.max(steer.least) } else { steer.least }.0,
+                least: steer.least.0,
+                lowest: steer.lowest.0,
+                fixed: steer.fixed.map(|current| current.0),
+                sent: steer.sent.map(|current| current.0),
+            }
+        }));
     }
 }
 
+impl Steer {
+    /// What it counts with once it was told so much.
+    fn settled(&self, target: Current) -> Current {
+        self.fixed.unwrap_or(target.max(self.least))
+    }
+}
+
+impl Member {
+    /// Its target in a row that is lowered to a level.
+    fn lowered(&self, level: i64) -> i64 {
+        self.target.min(level.max(self.floor))
+    }
+
+    fn counts(&self, level: i64) -> i64 {
+        let current = self.fixed.unwrap_or_else(|| self.lowered(level).max(self.least));
+        current.saturating_mul(self.part)
+    }
+}
+
+/// What they add up to when the row is lowered to a level.
+fn settled(members: &[Member], level: i64) -> i64 {
+    members.iter().map(|member| member.counts(level)).sum()
+}
+
+fn lower(members: &mut [Member], level: i64) {
+    members.iter_mut().for_each(|member| member.target = member.lowered(level));
+}
+
+/// Lowers members until the row holds them: all to what they need, then some to nothing, those
+/// first who wish least, and the last of them.
+fn fit(members: &mut Vec<Member>, room: i64) {
+    let mut sum = settled(members, 0);
+    if sum > room {
+        members.sort_unstable_by_key(|member| (member.target, std::cmp::Reverse(member.evse)));
+        for member in members.iter_mut().filter(|member| member.fixed.is_none()) {
+            let paused = member.least.saturating_mul(member.part);
+            let less = member.counts(0) - paused;
+            if sum > room && less > 0 {
+                (member.target, member.floor) = (0, 0);
+                sum -= less;
+            }
+        }
+    }
+    if let Some(level) = highest(members, |level| settled(members, level) <= room) {
+        return lower(members, level);
+    }
+    // Not even the fallbacks fit: whoever listens is told less than his fallback.
+    let told = |level: i64| -> i64 {
+        let current = |member: &Member| {
+            // A pause that is on its way is one: else all others were paused for it too.
+            let fixed = member.sent.or(member.fixed);
+            fixed.unwrap_or(member.target.min(level).max(member.lowest))
+        };
+        members.iter().map(|member| current(member).saturating_mul(member.part)).sum()
+    };
+    let level = highest(members, |level| told(level) <= room).unwrap_or_default();
+    members.iter_mut().for_each(|member| member.target = member.target.min(level));
+}
+
 /// What may not fall in time, because its message is lost.
-fn margin(view: &View<'_>, members: &[(u32, i64)], settled: impl Fn(u32) -> Current) -> i64 {
-    let mut falls: Vec<_> = members
-        .iter()
-        .map(|(evse, part)| view.exposure[*evse as usize].minus(settled(*evse)).0 * part)
-        .filter(|fall| *fall > 0)
-        .collect();
+fn margin(view: &View<'_>, members: &[Member], falls: &mut Vec<i64>) -> i64 {
+    falls.clear();
+    let fall = |member: &Member| {
+        let to = member.fixed.unwrap_or(member.target.max(member.least));
+        (view.exposure[member.evse as usize].0 - to).saturating_mul(member.part)
+    };
+    falls.extend(members.iter().map(fall).filter(|fall| *fall > 0));
     falls.sort_unstable_by(|one, other| other.cmp(one));
     falls.iter().take(falls.len().div_ceil(FAILS_ONE_OF)).sum()
 }
 
 fn steer_of(view: &View<'_>, evse: u32) -> Steer {
     let exposure = view.exposure[evse as usize];
+    let known = &view.kernel.evses[evse as usize];
+    let station = view.kernel.station_of(known);
+    let least = known.ledger.fallback();
+    let step = station.capability.step.0.max(STEP);
+    let minimum = view.site.rows.evses()[evse as usize].min.max(station.capability.minimum);
+    let needs = Current((minimum.0.max(0) + step - 1) / step * step);
+    let lowest = station.capability.writable(Current::ZERO);
+    let steer = |fixed| Steer { least, needs, lowest, fixed, sent: None };
     if !view.kernel.is_commandable(evse, view.now) {
-        return Steer::Fixed(exposure);
+        return steer(Some(exposure));
     }
     let over =
         || view.rows_of(evse).any(|(row, part)| part > 0 && view.loads[row] > view.room_now(row));
-    let known = &view.kernel.evses[evse as usize];
-    let least = known.ledger.fallback();
-    if let Line::Limit { evse: number, grant, .. } = view.kernel.station_of(known).line
+    if let Line::Limit { evse: number, grant, .. } = station.line
         && over()
     {
         // Its line is taken for some seconds yet: it ends at what is on its way, no lower.
@@ -131,25 +216,26 @@ fn steer_of(view: &View<'_>, evse: u32) -> Steer {
             .flat_map(|purpose| known.ledger.in_flight(purpose))
             .find(|held| number == known.id.evse && held.grant == grant);
         return match on_its_way {
-            Some(held) if held.limit < exposure => Steer::Sent { limit: held.limit, least },
-            _ => Steer::Fixed(exposure),
+            Some(held) if held.limit < exposure => {
+                Steer { sent: Some(held.limit), ..steer(Some(held.limit.max(least))) }
+            }
+            _ => steer(Some(exposure)),
         };
     }
-    let lowest = view.kernel.station_of(known).capability.writable(Current::ZERO);
-    Steer::Free { least, lowest }
+    steer(None)
 }
 
 /// The highest level, in steps of 100 mA, for which it holds; none if it does not for zero.
-fn highest(holds: impl Fn(Current) -> bool) -> Option<Current> {
-    const STEP: i64 = 100;
-    if !holds(Current::ZERO) {
+fn highest(members: &[Member], holds: impl Fn(i64) -> bool) -> Option<i64> {
+    if !holds(0) {
         return None;
     }
-    // Beyond ten thousand amperes nobody is limited.
-    let (mut holds_at, mut fails_at) = (0, 10_000_000 / STEP);
+    // Above all targets nobody is lowered.
+    let most = members.iter().map(|member| member.target).max().unwrap_or_default();
+    let (mut holds_at, mut fails_at) = (0, most.max(0) / STEP + 2);
     while fails_at - holds_at > 1 {
         let middle = i64::midpoint(holds_at, fails_at);
-        if holds(Current(middle * STEP)) { holds_at = middle } else { fails_at = middle }
+        if holds(middle * STEP) { holds_at = middle } else { fails_at = middle }
     }
-    Some(Current(holds_at * STEP))
+    Some(holds_at * STEP)
 }

@@ -17,11 +17,20 @@ pub(super) struct View<'a> {
 }
 
 impl<'a> View<'a> {
-    pub(super) fn new(kernel: &'a Kernel, now: Timestamp, site: &'a Site<'a>) -> Self {
+    /// Looks. The memory is taken as it is, and can be taken back.
+    pub(super) fn new(
+        kernel: &'a Kernel,
+        now: Timestamp,
+        site: &'a Site<'a>,
+        memory: (Vec<Current>, Vec<i64>),
+    ) -> Self {
+        let (mut exposure, mut loads) = memory;
         let evses = kernel.evses.len().min(site.rows.evses().len()) as u32;
-        let exposure = (0..evses).map(|evse| kernel.exposure(evse, now)).collect();
+        exposure.clear();
+        exposure.extend((0..evses).map(|evse| kernel.exposure(evse, now)));
         let mut view = Self { kernel, now, site, exposure, loads: Vec::new() };
-        view.loads = view.sums(|evse| view.exposure[evse as usize]);
+        view.sums(&mut loads, |evse| view.exposure[evse as usize]);
+        view.loads = loads;
         view
     }
 
@@ -37,15 +46,15 @@ impl<'a> View<'a> {
     }
 
     /// By row, in microamperes: what the EVSEs' currents add up to.
-    pub(super) fn sums(&self, current: impl Fn(u32) -> Current) -> Vec<i64> {
-        let mut sums = vec![0_i64; self.site.rows.rows().len()];
+    pub(super) fn sums(&self, sums: &mut Vec<i64>, current: impl Fn(u32) -> Current) {
+        sums.clear();
+        sums.resize(self.site.rows.rows().len(), 0);
         for evse in self.evses() {
             let current = current(evse).0;
             for (row, coefficient) in self.rows_of(evse) {
                 sums[row] = sums[row].saturating_add(current.saturating_mul(coefficient));
             }
         }
-        sums
     }
 
     /// What a row has for its members, now and for as long as a limit takes to arrive, in
@@ -91,9 +100,10 @@ impl<'a> View<'a> {
             return;
         }
         self.exposure[evse as usize] = current;
-        let raised: Vec<_> = self.rows_of(evse).collect();
-        for (row, coefficient) in raised {
-            self.loads[row] = self.loads[row].saturating_add(more.saturating_mul(coefficient));
+        let legs = self.site.legs.get(evse as usize).copied().unwrap_or_default();
+        for (row, coefficient) in self.site.rows.of_evse(evse, legs) {
+            let load = &mut self.loads[row as usize];
+            *load = load.saturating_add(more.saturating_mul(i64::from(coefficient)));
         }
     }
 }

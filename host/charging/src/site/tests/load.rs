@@ -5,6 +5,7 @@
 //! busbar-charging --lib site::tests::load -- --nocapture`.
 
 mod calls;
+mod cuts;
 mod host;
 mod lines;
 mod rules;

@@ -69,31 +69,8 @@ impl Yard {
 
     pub(super) fn report(&mut self, kind: ReportKind, phases: &[(&str, i64)]) {
         self.seq += 1;
-        let reading = |(phase, current): &(&str, i64)| Reading {
-            at: self.now,
-            context: ReadingContext::Sample,
-            measurand: Measurand::CurrentImport,
-            phase: Some((*phase).into()),
-            location: None,
-            value: ReadingValue::Current(amps(*current)),
-        };
-        let report = Report {
-            kind,
-            at: self.now,
-            seq: Some(self.seq),
-            trigger: "test".into(),
-            offline: false,
-            evse: Some(1),
-            connector: Some(1),
-            token: None,
-            state: None,
-            stopped_reason: None,
-            remote_start: None,
-            reservation: None,
-            readings: phases.iter().map(reading).collect(),
-        };
-        let transaction = TransactionRef::Known("T".into());
-        self.say(StationEvent::Transaction { transaction, report, wants_cost: false });
+        let phases: Vec<_> = phases.iter().map(|(name, current)| (*name, amps(*current))).collect();
+        self.say(charge(kind, self.now, self.seq, &phases));
     }
 
     pub(super) fn answer(&mut self, command: CommandId, returned: CommandReturned) {
@@ -163,6 +140,40 @@ impl Yard {
         assert_eq!(yard.evse().limit, amps(32));
         yard
     }
+}
+
+/// A message of a transaction on the first EVSE of a station.
+pub(super) fn charge(
+    kind: ReportKind,
+    at: Timestamp,
+    seq: i64,
+    phases: &[(&str, Current)],
+) -> StationEvent {
+    let reading = |(phase, current): &(&str, Current)| Reading {
+        at,
+        context: ReadingContext::Sample,
+        measurand: Measurand::CurrentImport,
+        phase: Some((*phase).into()),
+        location: None,
+        value: ReadingValue::Current(*current),
+    };
+    let report = Report {
+        kind,
+        at,
+        seq: Some(seq),
+        trigger: "test".into(),
+        offline: false,
+        evse: Some(1),
+        connector: Some(1),
+        token: None,
+        state: None,
+        stopped_reason: None,
+        remote_start: None,
+        reservation: None,
+        readings: phases.iter().map(reading).collect(),
+    };
+    let transaction = TransactionRef::Known("T".into());
+    StationEvent::Transaction { transaction, report, wants_cost: false }
 }
 
 #[test]

@@ -26,8 +26,13 @@ fn amps(amps: i64) -> Current {
 
 impl Bench {
     fn new(capability: Capability) -> Self {
+        Self::with(capability, 6)
+    }
+
+    /// With fallbacks of so many amperes.
+    fn with(capability: Capability, fallback: i64) -> Self {
         let mut bench = Self {
-            rows: one_row(3, 40, 6),
+            rows: one_row(3, 40, fallback),
             kernel: Kernel::default(),
             now: START,
             limit: amps(40),
@@ -52,7 +57,11 @@ impl Bench {
 
     /// The same, with the fallbacks acknowledged.
     fn commissioned(capability: Capability) -> Self {
-        let mut bench = Self::new(capability);
+        Self::commissioned_with(capability, 6)
+    }
+
+    fn commissioned_with(capability: Capability, fallback: i64) -> Self {
+        let mut bench = Self::with(capability, fallback);
         let decision = bench.decide();
         assert_eq!(decision.sends.len(), 3);
         (0..3).for_each(|evse| bench.answer(evse, Returned::Accepted));
@@ -410,4 +419,30 @@ fn the_same_wishes_a_second_time_send_nothing() {
     let mut bench = Bench::commissioned(Capability::STANDARD);
     bench.settle([14, 13, 13]);
     assert_eq!(bench.sent(), []);
+}
+
+/// Three cars of 10 A, and no fallbacks: what may fail to fall costs nobody his place.
+#[test]
+fn a_cut_pauses_nobody_whose_minimum_fits() {
+    let mut bench = Bench::commissioned_with(Capability::STANDARD, 0);
+    bench.settle([10, 10, 10]);
+    (bench.limit, bench.announced) = (amps(11), amps(11));
+    bench.wishes = [amps(11), Current::ZERO, Current::ZERO];
+    let mut sent = bench.sent();
+    sent.sort_unstable_by_key(|(evse, _, _)| *evse);
+    let lowered = [amps(6), Current::ZERO, Current::ZERO];
+    assert_eq!(sent, [0, 1, 2].map(|evse| (evse, Why::Decrease, lowered[evse])));
+}
+
+/// Wishes that do not fit together cost some their place, and not all.
+#[test]
+fn a_row_pauses_only_as_many_as_it_must() {
+    let mut bench = Bench::commissioned_with(Capability::STANDARD, 0);
+    bench.settle([10, 10, 10]);
+    (bench.limit, bench.announced) = (amps(13), amps(13));
+    bench.wishes = [amps(10), amps(8), amps(9)];
+    let mut sent = bench.sent();
+    sent.sort_unstable_by_key(|(evse, _, _)| *evse);
+    let lowered = [amps(6), Current::ZERO, amps(6)];
+    assert_eq!(sent, [0, 1, 2].map(|evse| (evse, Why::Decrease, lowered[evse])));
 }
