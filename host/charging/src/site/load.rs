@@ -7,6 +7,7 @@ mod check;
 mod dynamic;
 mod history;
 mod learn;
+mod memory;
 mod record;
 mod survey;
 mod tick;
@@ -18,6 +19,7 @@ use std::sync::Arc;
 pub(super) use self::ask::what_is_wrong;
 use self::check::Check;
 use self::history::History;
+use self::memory::Memory;
 pub use self::view::{EvseView, LoadView, MeterView, RowView, SourceView};
 use super::Site;
 use crate::fact::site::SitePut;
@@ -62,6 +64,7 @@ pub(crate) struct Load {
     due: Option<Timestamp>,
     decided: Timestamp,
     history: History,
+    memory: Memory,
 }
 
 /// What is known of an EVSE beside what the kernel knows.
@@ -119,6 +122,7 @@ impl Load {
             due: Some(put.at),
             decided: Timestamp(0),
             history: History::default(),
+            memory: Memory::default(),
         };
         let Some(before) = before else {
             load.kernel.apply(&event);

@@ -1,6 +1,7 @@
 //! Owns one decision of load control: who may charge and how much, and what is sent of that now.
 //! Must never send what the kernel did not grant.
 
+use super::memory::Buffers;
 use super::{Load, TICK};
 use crate::action::Action;
 use crate::context::{Context, Outcome};
@@ -9,7 +10,7 @@ use crate::fact::load::{EvseShare, LimitGrant, LimitPurpose, LoadAlarm, LoadAlar
 use crate::fact::{Actor, Fact, InputRefused};
 use crate::ids::CommandId;
 use crate::load::external::limits_at;
-use crate::load::fill::{Demand, EvseState, Explained, Filled, Filler, Settings};
+use crate::load::fill::{Demand, EvseState, Explained, Filled, Settings};
 use crate::load::kernel::Kernel;
 use crate::load::kernel::decide::{Alarm, LEAD, Send, Why};
 use crate::load::kernel::event::Purpose;
@@ -169,7 +170,8 @@ impl Site {
         let Some(load) = self.load() else { return };
         let room = load.room(now);
         let settings = Settings { policy: load.config.policy, ..Settings::default() };
-        let mut filler = Filler::default();
+        let mut memory = load.memory.take();
+        let Buffers { filler, kernel } = &mut *memory;
         let states = load.states(now);
         let filled = filler.tick(&load.rows, &settings, now, &room.announced, &states);
         let wishes: Vec<_> = filled.allocations.iter().map(|given| given.limit).collect();
@@ -184,7 +186,7 @@ impl Site {
             announced,
             bound,
         };
-        let decision = load.kernel.decide(now, &site, &wishes);
+        let decision = load.kernel.decide_in(kernel, now, &site, &wishes);
         for station in &decision.abandon {
             outcome.actions.extend(self.abandon(station));
         }
@@ -215,6 +217,7 @@ impl Site {
         let next = changes.chain(decision.again).chain(busy).min();
         let (changes, withheld) = (found.changes(), decision.withheld);
         outcome.facts.push(LoadFilled { at: now, next, changes, withheld }.into());
+        load.memory.give(memory);
     }
 
     /// Gives up the open call of a station.
