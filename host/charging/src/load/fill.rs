@@ -246,6 +246,8 @@ impl Filler {
         self.is_planned = false;
         self.order.clear();
         self.order.reserve(evses);
+        self.reached.clear();
+        self.reached.reserve(evses);
         let no_demand = EvseState::default();
         for evse in 0..evses {
             let state = tick.states.get(evse).unwrap_or(&no_demand);

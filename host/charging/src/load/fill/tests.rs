@@ -172,49 +172,74 @@ proptest! {
             (1_u32..300, 0_u32..2_000, 0_i64..6_000, 0_i64..30_000, 1_usize..4), 1..16),
         capacity in proptest::collection::vec(0_i64..90_000, 9),
     ) {
-        let rows = site(cars.len(), 2);
-        let states: Vec<_> = cars
-            .iter()
-            .map(|car| EvseState { legs: Legs::first(car.4), ..wants(32) })
-            .collect();
-        let curves: Vec<_> = cars
-            .iter()
-            .map(|(slope, offset, low, more, _)| Curve {
-                offset: f64::from(*offset) / 7.0,
-                slope: f64::from(*slope),
-                low: *low as f64,
-                high: (low + more) as f64,
-            })
-            .collect();
-        // What everyone begins with fits.
-        let lows = |evse: u32| (Current(cars[evse as usize].2), states[evse as usize].legs);
-        let capacity: Vec<_> = (0..9)
-            .map(|row| (rows.load(row, lows).0 + capacity[row as usize]) * 1_000)
-            .collect();
-        let mut water = Water::default();
-        water.begin(&rows, &capacity);
-        for (evse, curve) in curves.iter().enumerate() {
-            water.add(evse as u32, states[evse].legs, *curve);
-        }
-        water.run(&rows);
-        let slow = slowly(&rows, &states, &curves, &capacity);
-        for (evse, expected) in slow.iter().enumerate() {
-            let value = water.value(evse as u32).unwrap_or(f64::NAN);
-            prop_assert!((value - expected).abs() < 1.0, "{evse}: {value}, slowly {expected}");
-        }
+        let curve = |car: &(u32, u32, i64, i64, usize)| Curve {
+            offset: f64::from(car.1) / 7.0,
+            slope: f64::from(car.0),
+            low: car.2 as f64,
+            high: (car.2 + car.3) as f64,
+        };
+        let cars: Vec<_> = cars.iter().map(|car| (curve(car), Legs::first(car.4))).collect();
+        is_the_slow_one(&cars, 2, &capacity)?;
     }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(40))]
+
+    /// So it is where there are many, whose ramps are short and far apart, as by laxity; and
+    /// where many are alike.
+    #[test]
+    fn the_filling_of_many_is_weighted_max_min(
+        cars in proptest::collection::vec((0_u32..600, any::<bool>(), 1_usize..4), 70..200),
+        alike in 1_u32..60,
+        capacity in proptest::collection::vec(0_i64..900_000, 12),
+    ) {
+        let curve = |car: &(u32, bool, usize)| {
+            let (low, high) = (6_000.0, if car.1 { 32_000.0 } else { 16_000.0 });
+            Curve { offset: f64::from(car.0 / alike * alike) / 60.0, slope: high * 4.0, low, high }
+        };
+        let cars: Vec<_> = cars.iter().map(|car| (curve(car), Legs::first(car.2))).collect();
+        is_the_slow_one(&cars, 3, &capacity)?;
+    }
+}
+
+/// Fills `cars` in both ways; `capacity` is by row what there is beside what they have anyway.
+fn is_the_slow_one(
+    cars: &[(Curve, Legs)],
+    feeders: usize,
+    capacity: &[i64],
+) -> Result<(), TestCaseError> {
+    let rows = site(cars.len(), feeders);
+    let (curves, legs): (Vec<_>, Vec<_>) = cars.iter().copied().unzip();
+    // What everyone begins with fits.
+    let lows = |evse: u32| (Current(curves[evse as usize].low as i64), legs[evse as usize]);
+    let capacity = (0..).zip(capacity);
+    let capacity: Vec<_> =
+        capacity.map(|(row, more)| (rows.load(row, lows).0 + more) * 1_000).collect();
+    let mut water = Water::default();
+    water.begin(&rows, &capacity);
+    for (evse, (curve, legs)) in (0..).zip(cars) {
+        water.add(evse, *legs, *curve);
+    }
+    water.run(&rows);
+    let slow = slowly(&rows, &legs, &curves, &capacity);
+    for (evse, expected) in slow.iter().enumerate() {
+        let value = water.value(evse as u32).unwrap_or(f64::NAN);
+        prop_assert!((value - expected).abs() < 1.0, "{evse}: {value}, slowly {expected}");
+    }
+    Ok(())
 }
 
 /// Progressive filling as in a textbook: the common level by bisection, row by row, each time
 /// over all members.
-fn slowly(rows: &Rows, states: &[EvseState], curves: &[Curve], capacity: &[i64]) -> Vec<f64> {
+fn slowly(rows: &Rows, legs: &[Legs], curves: &[Curve], capacity: &[i64]) -> Vec<f64> {
     let at = |curve: &Curve, level: f64| {
         (curve.slope * (level - curve.offset)).clamp(curve.low, curve.high)
     };
     let mut stopped: Vec<Option<f64>> = vec![None; curves.len()];
     loop {
         let over = |level: f64, row: usize, stopped: &[Option<f64>]| {
-            let members = rows.of_row(row as u32, |evse| states[evse as usize].legs);
+            let members = rows.of_row(row as u32, |evse| legs[evse as usize]);
             let sum: f64 = members
                 .map(|(evse, a)| {
                     let evse = evse as usize;
@@ -237,7 +262,7 @@ fn slowly(rows: &Rows, states: &[EvseState], curves: &[Curve], capacity: &[i64])
         let full: Vec<_> =
             (0..capacity.len()).filter(|row| over(high + 1e-6, *row, &stopped)).collect();
         for row in full {
-            for (evse, a) in rows.of_row(row as u32, |evse| states[evse as usize].legs) {
+            for (evse, a) in rows.of_row(row as u32, |evse| legs[evse as usize]) {
                 let evse = evse as usize;
                 if a > 0 && stopped[evse].is_none() {
                     stopped[evse] = Some(at(&curves[evse], low));
