@@ -116,7 +116,8 @@ impl Controlled {
             wishes: Vec::new(),
         };
         site.arrive();
-        for _ in 0..9 {
+        // Before the first leases are half over.
+        for _ in 0..6 {
             site.hear();
             for send in site.tick().sends {
                 let granted = send.granted;
