@@ -20,7 +20,8 @@
 //! and credits pair with charges; each true charge has one session, billed with the energy of its
 //! meter and the price of the truth, or held for something that its station did; a command is on
 //! the wire once; a station is at one site, in the end where it is wanted; snapshots and log make
-//! the state that all facts make, and the rows too.
+//! the state that all facts make, and the rows too; load control never holds back a limit that it
+//! meant to send.
 //!
 //! Must never sleep, open a socket or take chance from anywhere but the seed.
 

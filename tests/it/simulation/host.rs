@@ -369,7 +369,7 @@ impl World {
 
     fn host_sends(&mut self, conn: u64, text: String) {
         self.promise(conn, &text);
-        let text = self.as_broken(conn, text);
+        let Some(text) = self.as_broken(conn, text) else { return };
         if let Some(at) = self.net.carry(conn, Way::Down, self.now) {
             self.later(at, Happening::ToStation { conn, text });
         }

@@ -190,8 +190,7 @@ fn finds_a_limit_that_is_rounded_up() {
 fn finds_an_acknowledgement_that_was_none() {
     found("above a limit", |seed| Setting {
         broken: Break::TakesAnyAnswer,
-        lost: 100,
-        room_ma: 12_000,
+        room_ma: 18_000,
         ..Setting::new(seed)
     });
 }

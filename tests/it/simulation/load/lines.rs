@@ -46,22 +46,23 @@ impl World {
         it
     }
 
-    /// A frame of the host, as a broken host sends it.
-    pub(in crate::simulation) fn as_broken(&mut self, conn: u64, text: String) -> String {
+    /// A frame of the host, as a broken host sends it; none where it is lost, so that a wrong
+    /// acknowledgement of it tells.
+    pub(in crate::simulation) fn as_broken(&mut self, conn: u64, text: String) -> Option<String> {
         if !matches!(self.broken, Break::RoundsUp | Break::TakesAnyAnswer) {
-            return text;
+            return Some(text);
         }
         let mut frame: Value = serde_json::from_str(&text).expect("the host writes JSON");
         if frame[0] != 2 || frame[2] != SETS {
-            return text;
+            return Some(text);
         }
         if self.broken == Break::TakesAnyAnswer {
             let id = frame[1].as_str().unwrap_or_default();
             self.lines.open.insert(conn, id.to_owned());
-            return text;
+            return Some(text).filter(|_| !self.rng.chance(250));
         }
         round_up(&mut frame[3]);
-        frame.to_string()
+        Some(frame.to_string())
     }
 
     /// A break: whatever a station says, its open limit is taken for acknowledged by it. Gives
