@@ -119,7 +119,8 @@ fn put(evses: usize) -> SitePut {
     let circuits = std::iter::once(grid).chain(below).collect();
     let tree = Tree { voltage: 230, circuits, evses: (0..evses).map(point).collect() };
     let models = vec![Model { known_as: KnownAs::Standard, ..Model::default() }];
-    let (version, body) = Config { policy: Default::default(), models, tree }.store();
+    let (version, body) =
+        Config { policy: Default::default(), models, plan: Default::default(), tree }.store();
     SitePut {
         at: START,
         actor: Actor::Clock,

@@ -255,6 +255,20 @@ facts! {
     LoadVerified(load::LoadVerified) = "load.verified/1",
     /// People should look at a station.
     LoadAlarmed(load::LoadAlarmed) = "load.alarmed/1",
+    /// A planner was asked.
+    LoadPlanWanted(load::LoadPlanWanted) = "load.plan_wanted/1",
+    /// A plan stands.
+    LoadPlanned(load::LoadPlanned) = "load.planned/1",
+    /// Somebody said what a car needs.
+    LoadWished(load::LoadWished) = "load.wished/1",
+    /// What energy costs a site.
+    LoadPriced(load::LoadPriced) = "load.priced/1",
+    /// What a site is expected to generate.
+    LoadForecast(load::LoadForecast) = "load.forecast/1",
+    /// EVSEs begin a random while later.
+    LoadDelayed(load::LoadDelayed) = "load.delayed/1",
+    /// Somebody else limits a station.
+    LoadStationLimited(load::LoadStationLimited) = "load.station_limited/1",
     /// What a snapshot holds of load control.
     LoadRecorded(load::LoadRecorded) = "load.recorded/1",
     /// Nonsense was refused.

@@ -8,6 +8,7 @@ pub mod schedule;
 use std::sync::Arc;
 
 use crate::fact::command::{Intent, Priority};
+use crate::fact::load::{ForecastSlot, PriceSlot};
 use crate::fact::metering::{Reading, Report};
 use crate::fact::network::{PluginInstalled, TariffPut, TokenPut};
 use crate::fact::site::{SitePut, StationReleased};
@@ -16,10 +17,12 @@ use crate::fact::transaction::Quote;
 use crate::fact::{Actor, Call};
 use crate::ids::{CommandId, IdToken, SiteId, StationId, TransactionId};
 use crate::load::external::Window;
+use crate::load::plan::{Asked, Plan};
 use crate::load::question::Answer;
+use crate::load::rows::EvseId;
 use crate::pricing::{CutSession, Line, PriceError};
 use crate::subject::{Key, Row, Subject};
-use crate::units::{Current, Timestamp};
+use crate::units::{Current, Energy, Timestamp};
 
 /// All that can happen to a subject.
 #[derive(Clone, Debug)]
@@ -63,6 +66,13 @@ pub enum Input {
         attempt: u64,
         /// The input that was priced and the plugin's lines, or why there are none.
         result: Result<(CutSession, Vec<Line>), PriceError>,
+    },
+    /// A plan came back.
+    Plan {
+        /// The plan asked for.
+        number: u64,
+        /// What the planner answered; whatever it is, it is clamped.
+        plan: Box<Plan>,
     },
     /// Another subject says something.
     Told(Told),
@@ -113,7 +123,7 @@ impl Input {
             | Self::Command { station, .. }
             | Self::Priced { station, .. } => Some(station),
             Self::Operator { request, .. } => request.station(),
-            Self::Told(_) | Self::Deadline | Self::Recovered => None,
+            Self::Plan { .. } | Self::Told(_) | Self::Deadline | Self::Recovered => None,
         }
     }
 }
@@ -312,6 +322,25 @@ pub enum Request {
         /// True where the EVSEs of the circuit are in it.
         with_evses: bool,
     },
+    /// Say what the car at an EVSE needs, in the place of what was said before.
+    WishLoad {
+        /// Where.
+        evse: EvseId,
+        /// The transaction that it is for, where the caller names one: no other will do.
+        transaction: Option<TransactionId>,
+        /// What.
+        wish: CarWish,
+    },
+    /// Say what energy costs the site, in the place of what was said before.
+    PriceLoad {
+        /// In order of time; without any, prices are not known.
+        slots: Vec<PriceSlot>,
+    },
+    /// Say what surplus the site will have, in the place of what was said before.
+    ForecastLoad {
+        /// In order of time.
+        slots: Vec<ForecastSlot>,
+    },
     /// Have a station at a site, or at none. Asked of the network.
     PlaceStation {
         /// Which station.
@@ -363,9 +392,25 @@ impl Request {
             | Self::RemoveSite(..)
             | Self::LimitLoad { .. }
             | Self::MeterLoad { .. }
+            | Self::WishLoad { .. }
+            | Self::PriceLoad { .. }
+            | Self::ForecastLoad { .. }
             | Self::PlaceStation { .. } => None,
         }
     }
+}
+
+/// What a driver or an operator says that a car needs.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CarWish {
+    /// From now on.
+    pub energy: Option<Energy>,
+    /// When it leaves.
+    pub departure: Option<Timestamp>,
+    /// Its priority class; 0 is served before 1.
+    pub class: Option<u8>,
+    /// It waits neither for a price nor for a random delay.
+    pub at_once: bool,
 }
 
 /// What must hold of the version that is there (`If-Match`, `If-None-Match`).
@@ -411,7 +456,7 @@ impl Recalled {
     }
 }
 
-/// A bill to make: pure work, for a worker thread.
+/// Pure work, for a worker thread.
 #[derive(Clone, Debug)]
 pub enum Work {
     /// Cut the session and price it.
@@ -428,5 +473,14 @@ pub enum Work {
         session: Arc<crate::pricing::MeteredSession>,
         /// Plugin, configuration and boundaries.
         tariff: Arc<TariffPut>,
+    },
+    /// Plan the load of a site.
+    Plan {
+        /// Whose.
+        subject: Subject,
+        /// To be answered with it.
+        number: u64,
+        /// What is asked.
+        asked: Arc<Asked>,
     },
 }

@@ -21,7 +21,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use self::about::station_of;
 use self::authorization::{Asked, token_prefixes};
 use self::common::Common;
-pub use self::load::{EvseView, LoadView, MeterView, RowView, SourceView};
+pub use self::load::{EvseView, LoadView, MeterView, PlanView, RowView, SourceView};
 use self::operator::Asking;
 use self::reports::{Reported, kept_id, start_content};
 use self::station::Station;
@@ -162,6 +162,7 @@ impl Site {
             Input::Priced { station, transaction, attempt, result } => {
                 self.priced(context, now, &station, &transaction, attempt, result)
             }
+            Input::Plan { number, plan } => self.planned(now, number, &plan),
             Input::Told(told) => self.told(context, now, told),
             Input::Deadline => self.due(context, now),
             Input::Recovered => self.recovered(context, now),
@@ -237,8 +238,11 @@ impl Site {
                 let fact = StationReported { at: now, station: id.clone(), action, payload };
                 reply(vec![fact.into()], call, Reply::Charging(ChargingReply::Update { tenths }))
             }
-            StationEvent::Other { action, payload }
-            | StationEvent::Charging { action, payload, .. } => {
+            StationEvent::Charging { notice, action, payload } => {
+                let reported = StationReported { at: now, station: id.clone(), action, payload };
+                self.noticed(now, id, call, &notice, reported)
+            }
+            StationEvent::Other { action, payload } => {
                 recorded(StationReported { at: now, station: id.clone(), action, payload }, call)
             }
         }
@@ -252,6 +256,9 @@ impl Site {
         let wants_line = |id| self.station(id).is_some_and(Station::wants_line);
         if self.load_due().is_some_and(|due| due <= now) || due.iter().any(wants_line) {
             self.control_load(context, now, &mut outcome);
+        }
+        if self.plan_due().is_some_and(|due| due <= now) {
+            self.plan_load(now, &mut outcome);
         }
         let taken = lines_taken(&outcome);
         for id in due {
@@ -285,6 +292,7 @@ impl Site {
                 self.want_price(context, now, station, transaction, &mut outcome);
             }
         }
+        self.ask_plan_again(now, &mut outcome);
         self.tell_again(&mut outcome);
         outcome
     }
@@ -337,7 +345,7 @@ impl Site {
 
     /// When it wants to be asked again. A point that has passed: at once.
     pub fn deadline(&self) -> Option<Timestamp> {
-        self.first_due().into_iter().chain(self.load_due()).min()
+        self.first_due().into_iter().chain(self.load_due()).chain(self.plan_due()).min()
     }
 
     /// The facts that make this state again.

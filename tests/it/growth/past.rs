@@ -190,7 +190,14 @@ impl Past {
 }
 
 fn priced(work: Work) -> Event {
-    let Work::Price { subject, station, transaction, attempt, session, tariff } = work;
+    let (subject, station, transaction, attempt, session, tariff) = match work {
+        Work::Price { subject, station, transaction, attempt, session, tariff } => {
+            (subject, station, transaction, attempt, session, tariff)
+        }
+        Work::Plan { subject, number, .. } => {
+            return Event::Input(subject, Input::Plan { number, plan: Box::default() });
+        }
+    };
     let priced = plugin().price_metered(&tariff.configuration, tariff.currency, &session);
     let result = priced.map(|priced| (priced.session, priced.lines));
     Event::Input(subject, Input::Priced { station, transaction, attempt, result })

@@ -237,7 +237,9 @@ impl World {
     }
 
     fn work(&mut self, work: Work) {
-        let Work::Price { subject, station, transaction, attempt, session, tariff } = work;
+        let Work::Price { subject, station, transaction, attempt, session, tariff } = work else {
+            return;
+        };
         let priced = plugin().price_metered(&tariff.configuration, tariff.currency, &session);
         let result = priced.map(|priced| (priced.session, priced.lines));
         let input = Input::Priced { station, transaction, attempt, result };

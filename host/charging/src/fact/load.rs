@@ -1,7 +1,14 @@
 //! Owns the stored facts of load control, version 1. Frozen once merged: new fields are optional,
 //! anything else is a new version. Must never hold a domain type: those may change.
 
+mod plan;
+
 use serde::{Deserialize, Serialize};
+
+pub use self::plan::{
+    EvseDelay, EvsePlan, ForecastSlot, LoadDelayed, LoadForecast, LoadPlanWanted, LoadPlanned,
+    LoadPriced, LoadWished, PlanRun, PowerRun, PriceSlot,
+};
 
 use super::Actor;
 use super::site::Blob;
@@ -178,6 +185,21 @@ pub struct LimitWindow {
     pub lines: Option<[Current; 3]>,
     /// Of all lines.
     pub power: Option<Power>,
+}
+
+/// `load.station_limited/1`: somebody else limits a station, as the station says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LoadStationLimited {
+    /// When it was decided.
+    pub at: Timestamp,
+    /// Which station.
+    pub station: StationId,
+    /// Which EVSE of it; none for all of it.
+    pub evse: Option<u32>,
+    /// Who (`chargingLimitSource`), as it came.
+    pub source: Box<str>,
+    /// To what; none where that one does not limit it any more.
+    pub windows: Option<Vec<LimitWindow>>,
 }
 
 /// `load.metered/1`: a meter of a circuit was read.

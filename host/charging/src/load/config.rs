@@ -10,6 +10,7 @@ use super::circuit::Tree;
 use super::fill::Policy;
 use super::kernel::capability::{Capability, Hole, Pause, RateUnit};
 use super::models;
+use super::plan::settings::PlanSettings;
 use super::question::Told;
 use super::rows::Rows;
 
@@ -26,6 +27,9 @@ pub struct Config {
     /// What models can do; the first that fits holds. Of others nothing is known.
     #[serde(default, rename = "model", skip_serializing_if = "Vec::is_empty")]
     pub models: Vec<Model>,
+    /// How it is planned.
+    #[serde(default, skip_serializing_if = "is_usual")]
+    pub plan: PlanSettings,
     /// Circuits and EVSEs.
     pub tree: Tree,
 }
@@ -140,7 +144,11 @@ impl Config {
     /// # Errors
     /// All that is wrong, each with its place.
     pub fn compile(&self) -> Result<Rows, Vec<super::circuit::Problem>> {
-        self.tree.compile(None)
+        let place = "plan".to_owned();
+        match self.plan.problem() {
+            Some(problem) => Err(vec![super::circuit::Problem { place, problem }]),
+            None => self.tree.compile(None),
+        }
     }
 
     /// What a station can do: as its model is known, as it says itself, as was seen of the model
@@ -187,4 +195,8 @@ impl Model {
             writes_a_day: self.writes_a_day.unwrap_or(known.writes_a_day),
         }
     }
+}
+
+fn is_usual(settings: &PlanSettings) -> bool {
+    *settings == PlanSettings::default()
 }

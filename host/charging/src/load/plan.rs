@@ -1,10 +1,14 @@
 //! Owns what a plan is asked and what it may say. A plan only lowers or re-weights: whatever it
 //! says, the filling keeps every row. Must never be needed: without a plan the site charges.
 
+mod asked;
 pub mod departure;
 pub mod greedy;
 pub mod lp;
 pub mod scarcity;
+pub mod settings;
+
+pub use self::asked::{Asked, Parked};
 
 use super::legs::Legs;
 use super::rows::Rows;
@@ -63,6 +67,10 @@ impl Car {
 
     /// What reaches it at its most.
     pub fn power(&self, question: &Question<'_>) -> Power {
+        self.power_at(question, self.max)
+    }
+
+    fn power_at(&self, question: &Question<'_>, current: Current) -> Power {
         let Some(wiring) = question.rows.evses().get(self.evse as usize) else {
             return Power::ZERO;
         };
@@ -70,7 +78,7 @@ impl Car {
             0 => u32::from(wiring.legs),
             count => count,
         };
-        wiring.power(self.max, legs)
+        wiring.power(current, legs)
     }
 
     /// In how many slots from the first on it is there with a chance of at least `thousandths`.
@@ -100,9 +108,43 @@ pub struct Plan {
     pub slot: Millis,
     /// What it wishes; EVSEs that it does not name are left to the policy.
     pub wishes: Vec<Wish>,
+    /// By slot, what all cars together are expected to take; it may end early. Nothing follows
+    /// from it: it is shown.
+    pub power: Vec<Power>,
+    /// Who made it: `lp`, `greedy`, a plugin's name.
+    pub by: Box<str>,
 }
 
 impl Plan {
+    /// In which nobody wishes anything.
+    pub fn empty(question: &Question<'_>, by: &str) -> Self {
+        Self { from: question.from, slot: question.slot, by: by.into(), ..Self::default() }
+    }
+
+    /// A car is expected to take a current in a slot.
+    fn expect(&mut self, question: &Question<'_>, car: &Car, slot: usize, current: Current) {
+        if self.power.len() <= slot {
+            self.power.resize(slot + 1, Power::ZERO);
+        }
+        self.power[slot] = self.power[slot].plus(car.power_at(question, current));
+    }
+
+    /// A car is expected to take all that its caps allow, until it has what it wants.
+    fn expect_under(&mut self, question: &Question<'_>, car: &Car, caps: &[Option<Current>]) {
+        let most = car.max.0.max(1);
+        // Thousandths of slots at its most.
+        let mut left = car.need(question);
+        for slot in 0..car.there.len() {
+            if left <= 0 {
+                return;
+            }
+            let cap = caps.get(slot).copied().flatten().map_or(most, |cap| cap.0.clamp(0, most));
+            let part = (cap.saturating_mul(1_000) / most).min(left);
+            left -= part;
+            self.expect(question, car, slot, Current(most.saturating_mul(part) / 1_000));
+        }
+    }
+
     /// The slot that a time is in; `None` before the first.
     pub fn slot_at(&self, time: Timestamp) -> Option<usize> {
         let since = time.since(self.from).0;

@@ -47,6 +47,13 @@ pub(super) fn station_of(fact: &Fact) -> Option<&StationId> {
         | Fact::LoadLimited(_)
         | Fact::LoadMetered(_)
         | Fact::LoadFilled(_)
+        | Fact::LoadPlanWanted(_)
+        | Fact::LoadPlanned(_)
+        | Fact::LoadWished(_)
+        | Fact::LoadPriced(_)
+        | Fact::LoadForecast(_)
+        | Fact::LoadDelayed(_)
+        | Fact::LoadStationLimited(_)
         | Fact::LoadRecorded(_)
         | Fact::StationPlaced(_)
         | Fact::PluginInstalled(_) => return None,

@@ -2,16 +2,23 @@
 //! cars were measured to do, limits from outside and meters. Only sites with a tree have one.
 //! Must never change but by facts, nor send anything itself.
 
+mod ahead;
 mod ask;
 mod check;
 mod dynamic;
+mod held;
 mod history;
 mod learn;
+mod learned;
+mod limited;
 mod memory;
+mod planning;
 mod record;
 mod survey;
 mod tick;
+mod told;
 mod view;
+mod visit;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -19,8 +26,10 @@ use std::sync::Arc;
 pub(super) use self::ask::what_is_wrong;
 use self::check::Check;
 use self::history::History;
+use self::learned::Habit;
 use self::memory::Memory;
-pub use self::view::{EvseView, LoadView, MeterView, RowView, SourceView};
+use self::planning::{Planning, Wish};
+pub use self::view::{EvseView, LoadView, MeterView, PlanView, RowView, SourceView};
 use super::Site;
 use crate::fact::site::SitePut;
 use crate::ids::StationId;
@@ -31,7 +40,7 @@ use crate::load::kernel::event::{Event, Wired};
 use crate::load::kernel::meter::Meter;
 use crate::load::legs::Legs;
 use crate::load::rows::Rows;
-use crate::units::{Current, Millis, Timestamp};
+use crate::units::{Current, Energy, Millis, Power, Timestamp};
 
 /// While something charges, what there is is shared anew so often.
 const TICK: Millis = Millis::from_secs(5);
@@ -65,6 +74,9 @@ pub(crate) struct Load {
     decided: Timestamp,
     history: History,
     memory: Memory,
+    planning: Planning,
+    /// Who else limits stations here.
+    limited: Vec<limited::Limited>,
 }
 
 /// What is known of an EVSE beside what the kernel knows.
@@ -86,6 +98,26 @@ struct Live {
     /// Whether it charged before in this transaction: one that waits is paused.
     #[serde(default)]
     charged: bool,
+    /// Since when its transaction runs, or none does.
+    #[serde(default)]
+    arrived: Timestamp,
+    /// What its transaction has taken, and what flowed when that was last reckoned.
+    #[serde(default)]
+    taken: Energy,
+    #[serde(default)]
+    flow: Option<(Timestamp, Power)>,
+    /// The most that its car was seen to take where it could have taken more.
+    #[serde(default)]
+    takes: Option<Current>,
+    /// What somebody said that its car needs.
+    #[serde(default)]
+    wish: Option<Wish>,
+    /// What cars of its token usually do.
+    #[serde(default)]
+    habit: Option<Habit>,
+    /// The end of its random delay, once that was drawn.
+    #[serde(default)]
+    delay: Option<Timestamp>,
 }
 
 impl Live {
@@ -99,6 +131,13 @@ impl Live {
             is_sure: false,
             reason: "".into(),
             charged: false,
+            arrived: at,
+            taken: Energy::ZERO,
+            flow: None,
+            takes: None,
+            wish: None,
+            habit: None,
+            delay: None,
         }
     }
 }
@@ -109,20 +148,31 @@ impl Load {
     fn wired(put: &SitePut, before: Option<Self>) -> Option<Self> {
         let stored = put.load.as_ref()?;
         let config = Config::read(stored.version, &stored.body.0).ok()?;
-        let rows = config.compile().ok()?;
-        let event = Event::Wired { at: put.at, evses: wired(&rows) };
+        Self::of(config, put.at, before)
+    }
+
+    fn of(config: Config, at: Timestamp, before: Option<Self>) -> Option<Self> {
+        let limited = before.as_ref().map(|before| before.limited.clone()).unwrap_or_default();
+        let with_limited = limited::effective(&config, &limited);
+        let (wires, rows) = match with_limited.compile() {
+            Ok(rows) => (&with_limited, rows),
+            Err(_) => (&config, config.compile().ok()?),
+        };
+        let event = Event::Wired { at, evses: wired(&rows) };
         let mut load = Self {
-            evses: vec![Live::new(put.at); rows.evses().len()],
-            sources: sources(&config, before.as_ref()),
+            evses: vec![Live::new(at); rows.evses().len()],
+            sources: sources(wires, before.as_ref()),
             meters: meters(&config, &rows, before.as_ref()),
+            limited,
             config: Arc::new(config),
             rows: Arc::new(rows),
             kernel: Kernel::default(),
             checks: BTreeMap::new(),
-            due: Some(put.at),
+            due: Some(at),
             decided: Timestamp(0),
             history: History::default(),
             memory: Memory::default(),
+            planning: Planning::default(),
         };
         let Some(before) = before else {
             load.kernel.apply(&event);
@@ -131,6 +181,9 @@ impl Load {
         load.decided = before.decided;
         load.history = before.history;
         load.checks = before.checks;
+        load.planning = before.planning;
+        load.planning.rewired();
+        load.plan_soon(at);
         load.kernel = before.kernel;
         load.kernel.apply(&event);
         for (evse, live) in before.rows.evses().iter().zip(before.evses) {

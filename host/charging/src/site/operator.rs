@@ -61,6 +61,11 @@ impl Site {
             Request::MeterLoad { meter, lines, with_evses } => {
                 self.meter_load(asking, meter, lines, with_evses)
             }
+            Request::WishLoad { evse, transaction, wish } => {
+                self.wish_load(asking, &evse, transaction, wish)
+            }
+            Request::PriceLoad { slots } => self.price_load(asking, slots),
+            Request::ForecastLoad { slots } => self.forecast_load(asking, slots),
             _ => problem(asking.call, Problem::Invalid("this is asked of the network".into())),
         }
     }

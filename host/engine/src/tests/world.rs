@@ -216,9 +216,15 @@ impl World {
     /// The oldest work fails.
     pub(super) fn fail_work(&mut self) {
         let Some(work) = self.work.pop_front() else { return };
-        let Work::Price { subject, station, transaction, attempt, .. } = work;
-        let result = Err(PriceError::NotApplicable("by the test".into()));
-        let input = Input::Priced { station, transaction, attempt, result };
+        let (subject, input) = match work {
+            Work::Price { subject, station, transaction, attempt, .. } => {
+                let result = Err(PriceError::NotApplicable("by the test".into()));
+                (subject, Input::Priced { station, transaction, attempt, result })
+            }
+            Work::Plan { subject, number, .. } => {
+                (subject, Input::Plan { number, plan: Box::default() })
+            }
+        };
         self.engine.handle(Event::Input(subject, input), self.now);
         self.drain();
     }
@@ -383,7 +389,8 @@ fn tree() -> LoadBody {
         fallback: None,
     };
     let tree = Tree { voltage: 230, circuits: vec![line], evses: (0..3).map(point).collect() };
-    let config = Config { policy: Default::default(), models: Vec::new(), tree };
+    let config =
+        Config { policy: Default::default(), models: Vec::new(), plan: Default::default(), tree };
     let (version, body) = config.store();
     LoadBody { version, body: Blob(body) }
 }

@@ -1,6 +1,7 @@
 //! The API under `/api/v1`: one file per resource, each with its JSON, its handlers and its part
 //! of the OpenAPI document. Must never show a fact's or row's stored form as it is.
 
+pub mod ahead;
 pub mod alerts;
 pub mod backups;
 pub mod billing;
@@ -74,6 +75,9 @@ fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(load::history::get))
         .routes(routes!(load::limit))
         .routes(routes!(load::reading))
+        .routes(routes!(ahead::wish))
+        .routes(routes!(ahead::prices))
+        .routes(routes!(ahead::forecast))
         .routes(routes!(frames::list))
         .routes(routes!(commands::send))
         .routes(routes!(transactions::list))

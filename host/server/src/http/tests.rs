@@ -1,6 +1,7 @@
 //! The HTTP side over a whole node in memory: the real core, rows in a map, plugins and stations
 //! that are played.
 
+mod ahead;
 mod charging;
 mod commands;
 mod configuration;

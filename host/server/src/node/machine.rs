@@ -11,7 +11,7 @@ use busbar_engine::store::{Reader, Restored, Store, StoreError};
 use super::life::{Birth, End, Life, Message, Shared, run};
 use super::live::Live;
 use super::plugins::PluginHost;
-use super::workers::Workers;
+use super::workers::{self, Workers};
 use super::{Ask, FramePage, FrameQuery, Node, NotReady, Plugins, Query, Runtime, Status};
 use crate::secrets;
 use crate::telemetry::Metrics;
@@ -85,7 +85,7 @@ impl Machine {
         let shared = Shared {
             live: Arc::clone(&live),
             status: Arc::clone(&inner.status),
-            workers: Workers::start(&plugins, &metrics),
+            workers: Workers::start(&plugins, &metrics, workers::built_in()),
             metrics,
         };
         let lives = Lives { inner: Arc::clone(&inner), open, policy, shared };

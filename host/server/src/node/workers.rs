@@ -1,12 +1,15 @@
-//! Owns the threads beside the deciding one: readers that recall, workers that price. Must never
-//! decide.
+//! Owns the threads beside the deciding one: readers that recall, workers that price, one that
+//! plans. Must never decide.
 
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread;
 use std::time::Instant;
 
 use busbar_charging::input::{Input, Needs, Work};
+use busbar_charging::load::plan::Planner;
+use busbar_charging::load::plan::lp::Lp;
 use busbar_charging::pricing::PriceError;
+use busbar_charging::units::Millis;
 use busbar_engine::store::{self, Reader};
 use busbar_engine::{Event, RecallId};
 
@@ -18,6 +21,9 @@ const READERS: usize = 2;
 const WORKERS: usize = 2;
 /// What a plugin call needs on the thread that makes it.
 const WORKER_STACK: usize = 4 * 1024 * 1024;
+
+/// The solver gives up after so long, and the cheapest slots stand in for it.
+const PLAN_BUDGET: Millis = Millis(250);
 
 /// Threads that recall rows, for one life.
 pub(super) struct Readers {
@@ -60,33 +66,60 @@ impl Readers {
     }
 }
 
-/// Threads that price, for the whole process: a plugin outlives an engine.
+/// Threads that price, and one that plans, for the whole process: a plugin outlives an engine.
 #[derive(Clone)]
 pub(super) struct Workers {
-    queue: mpsc::Sender<(Work, Life)>,
+    prices: mpsc::Sender<(Work, Life)>,
+    /// A plan takes longer than a price, and who pays must not wait for it.
+    plans: mpsc::Sender<(Work, Life)>,
+}
+
+/// The planner that is built in. An `energy` plugin is another one: whatever either says, its
+/// site clamps.
+pub(super) fn built_in() -> Box<dyn Planner + Send> {
+    Box::new(Lp { budget: PLAN_BUDGET, ..Lp::default() })
 }
 
 impl Workers {
-    pub(super) fn start(plugins: &Arc<PluginHost>, metrics: &Metrics) -> Self {
-        let (queue, jobs) = mpsc::channel::<(Work, Life)>();
+    pub(super) fn start(
+        plugins: &Arc<PluginHost>,
+        metrics: &Metrics,
+        mut planner: Box<dyn Planner + Send>,
+    ) -> Self {
+        let (prices, jobs) = mpsc::channel::<(Work, Life)>();
         let jobs = Arc::new(Mutex::new(jobs));
         for _ in 0..WORKERS {
             let (jobs, plugins) = (Arc::clone(&jobs), Arc::clone(plugins));
             let metrics = metrics.clone();
             let working = move || {
                 while let Some((work, life)) = next(&jobs) {
-                    price(&plugins, &metrics, work, &life);
+                    if let Some(answer) = price(&plugins, &metrics, work) {
+                        life.send(Message::Event(answer));
+                    }
                 }
             };
             let builder = thread::Builder::new().name("price".into()).stack_size(WORKER_STACK);
             let _detached = builder.spawn(working);
         }
-        Self { queue }
+        let (plans, jobs) = mpsc::channel::<(Work, Life)>();
+        let planning = move || {
+            while let Ok((work, life)) = jobs.recv() {
+                if let Some(answer) = plan(&mut *planner, work) {
+                    life.send(Message::Event(answer));
+                }
+            }
+        };
+        let _detached = thread::Builder::new().name("plan".into()).spawn(planning);
+        Self { prices, plans }
     }
 
     pub(super) fn submit(&self, work: Work, life: &Life) {
+        let queue = match work {
+            Work::Price { .. } => &self.prices,
+            Work::Plan { .. } => &self.plans,
+        };
         // Workers live as long as the process.
-        let _gone = self.queue.send((work, life.clone()));
+        let _gone = queue.send((work, life.clone()));
     }
 }
 
@@ -94,8 +127,10 @@ fn next<T>(jobs: &Mutex<mpsc::Receiver<T>>) -> Option<T> {
     jobs.lock().unwrap_or_else(PoisonError::into_inner).recv().ok()
 }
 
-fn price(plugins: &PluginHost, metrics: &Metrics, work: Work, life: &Life) {
-    let Work::Price { subject, station, transaction, attempt, session, tariff } = work;
+fn price(plugins: &PluginHost, metrics: &Metrics, work: Work) -> Option<Event> {
+    let Work::Price { subject, station, transaction, attempt, session, tariff } = work else {
+        return None;
+    };
     let began = Instant::now();
     let result = plugins.price_metered(&tariff, &session);
     let word = match &result {
@@ -105,6 +140,11 @@ fn price(plugins: &PluginHost, metrics: &Metrics, work: Work, life: &Life) {
         Err(_) => "failed",
     };
     metrics.price(word, began.elapsed());
-    let input = Input::Priced { station, transaction, attempt, result };
-    life.send(Message::Event(Event::Input(subject, input)));
+    Some(Event::Input(subject, Input::Priced { station, transaction, attempt, result }))
+}
+
+fn plan(planner: &mut dyn Planner, work: Work) -> Option<Event> {
+    let Work::Plan { subject, number, asked } = work else { return None };
+    let plan = Box::new(asked.of(|question| planner.plan(question)));
+    Some(Event::Input(subject, Input::Plan { number, plan }))
 }

@@ -4,13 +4,13 @@ use busbar_charging::fact::command::{CommandWanted, Intent, Priority};
 use busbar_charging::fact::load::*;
 use busbar_charging::fact::site::Blob;
 use busbar_charging::fact::{Actor, Fact};
-use busbar_charging::units::{Current, Millis, Power};
+use busbar_charging::units::{Current, Energy, Micros, Millis, Power};
 
 use super::{at, wanted};
 
 /// Every sample, with the name of its case.
 pub(super) fn all() -> Vec<(&'static str, Fact)> {
-    [grants(), limits(), fillings(), surveys()].concat()
+    [grants(), limits(), fillings(), surveys(), plans(), told()].concat()
 }
 
 fn grants() -> Vec<(&'static str, Fact)> {
@@ -119,6 +119,14 @@ fn limits() -> Vec<(&'static str, Fact)> {
         windows: Some(vec![window, open]),
     };
     let alive = LoadLimited { windows: None, ..full.clone() };
+    let station = LoadStationLimited {
+        at: at(1),
+        station: "CP-1".into(),
+        evse: Some(2),
+        source: "EMS".into(),
+        windows: full.windows.clone(),
+    };
+    let cleared = LoadStationLimited { evse: None, windows: None, ..station.clone() };
     let metered = LoadMetered {
         at: at(1),
         actor: Actor::User("meter".into()),
@@ -126,7 +134,91 @@ fn limits() -> Vec<(&'static str, Fact)> {
         lines: [Current(1), Current(-2), Current(i64::MAX)],
         with_evses: true,
     };
-    vec![("full", full.into()), ("alive", alive.into()), ("full", metered.into())]
+    vec![
+        ("full", full.into()),
+        ("alive", alive.into()),
+        ("full", metered.into()),
+        ("full", station.into()),
+        ("cleared", cleared.into()),
+    ]
+}
+
+fn plans() -> Vec<(&'static str, Fact)> {
+    let wanted = LoadPlanWanted {
+        at: at(1),
+        number: 7,
+        until: at(10_001),
+        from: at(0),
+        slot: Millis(300_000),
+        slots: 288,
+        lowers: true,
+        scarce: vec!["feeder B, L2".into()],
+    };
+    let unscarce = LoadPlanWanted { lowers: false, scarce: Vec::new(), ..wanted.clone() };
+    let run = |cap, target| PlanRun { slots: 12, cap, target };
+    let runs = vec![run(Some(Current::ZERO), None), run(None, Some(Current(16_000)))];
+    let planned = LoadPlanned {
+        at: at(2),
+        number: 7,
+        by: "lp".into(),
+        late: true,
+        from: at(0),
+        slot: Millis(300_000),
+        next: Some(at(300_000)),
+        evses: vec![EvsePlan { evse: "CP-1/2".into(), runs }],
+        power: vec![PowerRun { slots: 3, power: Power(11_000) }],
+    };
+    let nothing = LoadPlanned {
+        by: "".into(),
+        late: false,
+        next: None,
+        evses: Vec::new(),
+        power: Vec::new(),
+        ..planned.clone()
+    };
+    let delays = vec![EvseDelay { evse: "CP-1/2".into(), until: at(60_000) }];
+    let delayed = LoadDelayed { at: at(1), evses: delays };
+    vec![
+        ("full", wanted.into()),
+        ("least", unscarce.into()),
+        ("full", planned.into()),
+        ("nothing", nothing.into()),
+        ("full", delayed.into()),
+    ]
+}
+
+fn told() -> Vec<(&'static str, Fact)> {
+    let wished = LoadWished {
+        at: at(1),
+        actor: Actor::User("driver".into()),
+        evse: "CP-1/2".into(),
+        transaction: Some("t-1".into()),
+        energy: Some(Energy(20_000_000)),
+        departure: Some(at(3_600_000)),
+        maximum: Some(Current(16_000)),
+        class: Some(1),
+        at_once: true,
+    };
+    let least = LoadWished {
+        actor: Actor::Station,
+        transaction: None,
+        energy: None,
+        departure: None,
+        maximum: None,
+        class: None,
+        at_once: false,
+        ..wished.clone()
+    };
+    let price = PriceSlot { from: at(0), until: at(900_000), price: Micros(-1_000) };
+    let priced = LoadPriced { at: at(1), actor: Actor::Clock, slots: vec![price] };
+    let power = ForecastSlot { from: at(0), until: at(900_000), power: Power(4_200) };
+    let forecast = LoadForecast { at: at(1), actor: Actor::Clock, slots: vec![power] };
+    vec![
+        ("full", wished.into()),
+        ("least", least.into()),
+        ("full", priced.into()),
+        ("full", forecast.into()),
+    ]
 }
 
 fn fillings() -> Vec<(&'static str, Fact)> {

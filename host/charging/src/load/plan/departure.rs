@@ -3,13 +3,15 @@
 
 use std::collections::VecDeque;
 
+use serde::{Deserialize, Serialize};
+
 use crate::units::{Millis, Timestamp};
 
 /// Departures beyond that are forgotten, oldest first.
 const KEPT: usize = 1_000;
 
 /// Offsets from an expected departure as they were seen, over what one assumed before.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Departures {
     /// In order.
     sorted: Vec<Millis>,
@@ -27,6 +29,19 @@ impl Departures {
     pub fn assumed(deviation: Millis) -> Self {
         let sorted = NORMAL.iter().map(|part| Millis(part * deviation.0 / 1_000)).collect();
         Self { sorted, seen: VecDeque::new() }
+    }
+
+    /// Of what was seen, and nothing before.
+    pub fn of(seen: impl Iterator<Item = Millis>) -> Self {
+        let seen: VecDeque<_> = seen.take(KEPT).collect();
+        let mut sorted: Vec<_> = seen.iter().copied().collect();
+        sorted.sort_unstable();
+        Self { sorted, seen }
+    }
+
+    /// How many departures it was made of, without what was assumed.
+    pub fn seen(&self) -> usize {
+        self.seen.len()
     }
 
     /// A car has left.

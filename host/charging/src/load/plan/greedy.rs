@@ -40,12 +40,14 @@ impl Planner for Greedy {
         let needs = question.cars.iter().zip(&spans);
         let needs = needs.map(|(car, span)| Need::of(question, car, span.until)).collect();
         let scarce = scarce_rows(question, self.coming, self.scarce, needs);
-        let mut plan = Plan { from: question.from, slot: question.slot, wishes: Vec::new() };
+        let mut plan = Plan::empty(question, "greedy");
         let mut order = Vec::new();
+        let is_priced = question.prices.iter().any(|price| *price != question.prices[0]);
         for (car, span) in question.cars.iter().zip(&spans) {
-            if may_wait(question, car, &scarce)
-                && let Some(caps) = cheapest(question, *span, &mut order)
-            {
+            let waits = is_priced && may_wait(question, car, &scarce);
+            let caps = waits.then(|| cheapest(question, *span, &mut order)).flatten();
+            plan.expect_under(question, car, caps.as_deref().unwrap_or_default());
+            if let Some(caps) = caps {
                 plan.wishes.push(Wish { evse: car.evse, caps, targets: Vec::new() });
             }
         }

@@ -69,8 +69,12 @@ impl Lp {
         for (column, share) in columns.iter().zip(shares) {
             currents[column.car][column.slot] += share * column.part.0 as f64;
         }
-        let mut plan = Plan { from: question.from, slot: question.slot, wishes: Vec::new() };
+        let mut plan = Plan::empty(question, "lp");
         for ((car, currents), waits) in question.cars.iter().zip(currents).zip(waits) {
+            let whole = currents.iter().map(|current| Current(current.round() as i64));
+            for (slot, current) in grid.spread(whole).into_iter().enumerate() {
+                plan.expect(question, car, slot, current);
+            }
             let (caps, targets) = if waits {
                 (caps(question, &grid, car, &currents), Vec::new())
             } else {

@@ -65,6 +65,13 @@ impl Load {
             Fact::LoadLimited(limited) => self.limited(limited),
             Fact::LoadMetered(metered) => self.metered(metered),
             Fact::LoadFilled(filled) => self.filled(filled),
+            Fact::LoadPlanWanted(wanted) => self.plan_wanted(wanted),
+            Fact::LoadPlanned(planned) => self.planned(planned),
+            Fact::LoadWished(wished) => self.wished(wished),
+            Fact::LoadPriced(priced) => self.priced(priced),
+            Fact::LoadForecast(forecast) => self.forecast(forecast),
+            Fact::LoadDelayed(delayed) => self.delayed(delayed),
+            Fact::LoadStationLimited(limited) => self.station_limited(limited),
             Fact::LoadRecorded(recorded) => self.restore(recorded),
             _ => {}
         }
@@ -75,6 +82,7 @@ impl Load {
         let Some(station) = station else {
             if matches!(fact, Fact::StationReleased(_)) {
                 self.forget(at, id);
+                self.unlimited(at, id);
             }
             return;
         };
@@ -103,11 +111,13 @@ impl Load {
                 let transaction = station.transactions.get(&reported.transaction);
                 let evse = report.evse.or(transaction.and_then(|known| known.glance.evse));
                 self.measured(at, id, evse, &report.readings, report.offline);
+                self.took(at, id, evse, station);
             }
             Fact::TransactionMetered(metered) => {
                 let transaction = station.transactions.get(&metered.transaction);
                 let evse = transaction.and_then(|known| known.glance.evse);
                 self.measured(at, id, evse, &metered.readings, false);
+                self.took(at, id, evse, station);
             }
             Fact::CommandSent(sent) => self.sent(station, sent),
             Fact::CommandEnded(ended) => self.ended(station, ended),
@@ -191,7 +201,8 @@ impl Load {
             if runs == known {
                 continue;
             }
-            if known.is_some() {
+            if let Some(ended) = known.cloned() {
+                self.leaves(at, station, &ended, evse);
                 let what = EvseChange::Ended;
                 self.kernel.apply(&Event::Evse { at, evse: id.clone(), what });
             }
@@ -199,7 +210,7 @@ impl Load {
                 let what = EvseChange::Started(transaction.clone());
                 self.kernel.apply(&Event::Evse { at, evse: id, what });
             }
-            self.evses[evse as usize] = Live::new(at);
+            self.arrives(at, station, evse);
             self.at_once(at);
         }
     }
@@ -375,6 +386,7 @@ impl Load {
                 meter.measured(metered.at, base);
             }
         }
+        self.left_over(metered);
         self.at_once(metered.at);
     }
 
@@ -382,12 +394,17 @@ impl Load {
         self.decided = filled.at;
         self.due = filled.next;
         self.note(filled);
+        let waits_for_plan = self.planned_out(filled);
         for change in &filled.changes {
             let evse = EvseId::parse(&change.evse).and_then(|id| self.kernel.evse(&id));
             if let Some(live) = evse.and_then(|evse| self.evses.get_mut(evse as usize)) {
                 (live.on, live.since) = (change.on, filled.at);
                 live.reason = change.reason.clone();
                 live.charged |= change.on;
+                if !change.on && waits_for_plan.contains(&change.evse) {
+                    // What begins anew is spread anew.
+                    live.delay = None;
+                }
             }
         }
     }

@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use super::check::Check;
 use super::history::History;
+use super::limited::Limited;
+use super::planning::Planning;
 use super::{Live, Load};
 use crate::fact::load::LoadRecorded;
 use crate::fact::site::Blob;
@@ -32,6 +34,12 @@ struct Body {
     history: History,
     #[serde(default)]
     checks: BTreeMap<StationId, Check>,
+    /// Since the planner is part of it.
+    #[serde(default)]
+    planning: Planning,
+    /// Since others may limit stations.
+    #[serde(default)]
+    limited: Vec<Limited>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -56,6 +64,8 @@ impl Load {
             decided: self.decided,
             history: self.history.clone(),
             checks: self.checks.clone(),
+            planning: self.planning.clone(),
+            limited: self.limited.clone(),
         };
         // Numbers and text can always be written.
         let body = Blob(minicbor_serde::to_vec(&body).unwrap_or_default());
@@ -67,6 +77,10 @@ impl Load {
             return;
         }
         let Ok(body) = minicbor_serde::from_slice::<Body>(&recorded.body.0) else { return };
+        if !body.limited.is_empty() {
+            // Their circuits are part of the rows.
+            self.rewire(recorded.at, |limited| limited.clone_from(&body.limited));
+        }
         let fits = body.evses.len() == self.evses.len()
             && body.sources.len() == self.sources.len()
             && body.meters.len() == self.meters.len();
@@ -82,5 +96,6 @@ impl Load {
         self.checks = body.checks;
         (self.due, self.decided) = (body.due, body.decided);
         self.history = body.history;
+        self.planning = body.planning;
     }
 }

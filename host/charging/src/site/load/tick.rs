@@ -6,7 +6,9 @@ use super::{Load, TICK};
 use crate::action::Action;
 use crate::context::{Context, Outcome};
 use crate::fact::command::{CommandSent, CommandWanted, Intent, Priority};
-use crate::fact::load::{EvseShare, LimitGrant, LimitPurpose, LoadAlarm, LoadAlarmed, LoadFilled};
+use crate::fact::load::{
+    EvseDelay, EvseShare, LimitGrant, LimitPurpose, LoadAlarm, LoadAlarmed, LoadDelayed, LoadFilled,
+};
 use crate::fact::{Actor, Fact, InputRefused};
 use crate::ids::CommandId;
 use crate::load::external::limits_at;
@@ -24,6 +26,9 @@ const UNLIMITED: Current = Current(i64::MAX / 4_000_000);
 
 /// A limit that did not leave after so long is not sent any more: a newer one is.
 const SEND_WITHIN: Millis = Millis::from_secs(30);
+
+/// Random numbers of an input from here on are for delays; below, ids of commands are made.
+const DRAWS: u32 = 1_000_000;
 
 /// What there is in each row at one moment.
 pub(super) struct Room {
@@ -67,7 +72,7 @@ impl Load {
     }
 
     /// What the filling is to know of each EVSE.
-    fn states(&self, now: Timestamp) -> Vec<EvseState> {
+    pub(super) fn states(&self, now: Timestamp) -> Vec<EvseState> {
         let state = |(evse, live): (u32, &super::Live)| {
             let wiring = &self.rows.evses()[evse as usize];
             let runs = self.kernel.transaction(evse).is_some();
@@ -77,7 +82,7 @@ impl Load {
                 // Whoever is not told now counts with what it may draw: at least its fallback.
                 Demand::Fixed(self.kernel.exposure(evse, now))
             };
-            EvseState {
+            let mut state = EvseState {
                 demand,
                 legs: self.legs(evse, now),
                 min: wiring.min,
@@ -87,7 +92,11 @@ impl Load {
                 drawn: self.settled_draw(evse, now),
                 limit: self.kernel.acknowledged(evse, now),
                 ..EvseState::default()
+            };
+            if demand == Demand::Wants {
+                self.hold(evse, now, &mut state);
             }
+            state
         };
         (0..).zip(&self.evses).map(state).collect()
     }
@@ -102,7 +111,7 @@ impl Load {
     }
 
     /// What a car draws under its present limit, once it has followed that.
-    fn settled_draw(&self, evse: u32, now: Timestamp) -> Option<Current> {
+    pub(super) fn settled_draw(&self, evse: u32, now: Timestamp) -> Option<Current> {
         let draw = self.kernel.draw(evse)?;
         let (measured, _) = draw.last()?;
         let told = self.kernel.told(evse)?;
@@ -116,6 +125,7 @@ impl Load {
 /// What was found in one decision.
 struct Found<'a> {
     load: &'a Load,
+    now: Timestamp,
     room: Room,
     filled: Filled<'a>,
 }
@@ -123,6 +133,9 @@ struct Found<'a> {
 impl Found<'_> {
     fn reason(&self, evse: u32) -> Box<str> {
         let Room { limits, headroom, .. } = &self.room;
+        if self.load.is_delayed(evse, self.now) && self.load.kernel.transaction(evse).is_some() {
+            return super::held::DELAYED.into();
+        }
         let explained = Explained::new(&self.filled, evse, &self.load.rows, limits, headroom);
         explained.map_or_else(|| "".into(), |explained| explained.to_string().into())
     }
@@ -175,7 +188,7 @@ impl Site {
         let states = load.states(now);
         let filled = filler.tick(&load.rows, &settings, now, &room.announced, &states);
         let wishes: Vec<_> = filled.allocations.iter().map(|given| given.limit).collect();
-        let found = Found { load, room, filled };
+        let found = Found { load, now, room, filled };
         let evses = 0..load.evses.len() as u32;
         let legs: Vec<Legs> = evses.map(|evse| load.legs(evse, now)).collect();
         let Room { headroom, announced, bound, .. } = &found.room;
@@ -218,6 +231,21 @@ impl Site {
         let (changes, withheld) = (found.changes(), decision.withheld);
         outcome.facts.push(LoadFilled { at: now, next, changes, withheld }.into());
         load.memory.give(memory);
+        self.draw_delays(context, now, outcome);
+    }
+
+    /// Says for how long EVSEs wait that are about to begin, where that is asked for.
+    fn draw_delays(&self, context: &Context<'_>, now: Timestamp, outcome: &mut Outcome) {
+        let Some(load) = self.load() else { return };
+        let most = u128::from(load.config.plan.start_delay_seconds) * 1_000;
+        let delay = |(n, evse): (u32, u32)| EvseDelay {
+            evse: load.rows.evses()[evse as usize].id.to_string().into(),
+            until: now.plus(Millis((context.ids.random(DRAWS + n) % (most + 1)) as i64)),
+        };
+        let evses: Vec<_> = (0..).zip(load.undelayed(now)).map(delay).collect();
+        if !evses.is_empty() {
+            outcome.facts.push(LoadDelayed { at: now, evses }.into());
+        }
     }
 
     /// Gives up the open call of a station.

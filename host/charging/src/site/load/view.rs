@@ -8,9 +8,11 @@ use std::sync::Arc;
 pub use self::outside::{MeterView, SourceView};
 use super::Load;
 use super::tick::Room;
+use crate::fact::load::{ForecastSlot, PlanRun, PowerRun, PriceSlot};
 use crate::ids::{StationId, TransactionId};
 use crate::load::amount::Amount;
 use crate::load::config::Config;
+use crate::load::fill::EvseState;
 use crate::load::kernel::capability::WRITES_A_DAY;
 use crate::load::kernel::event::Purpose;
 use crate::load::kernel::ledger::GrantId;
@@ -19,7 +21,7 @@ use crate::load::legs::Legs;
 use crate::load::rows::{EvseId, RowKind};
 use crate::row::LoadSlot;
 use crate::site::Site;
-use crate::units::{Current, Energy, Timestamp};
+use crate::units::{Current, Energy, Millis, Timestamp};
 
 /// Load control at one moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,6 +50,35 @@ pub struct LoadView {
     pub decided: Timestamp,
     /// When it decides next, if nothing happens.
     pub next: Option<Timestamp>,
+    /// What is planned; none where nothing was yet.
+    pub plan: Option<PlanView>,
+}
+
+/// What is planned, slot after slot.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PlanView {
+    /// The plan's number.
+    pub number: u64,
+    /// When it was made.
+    pub at: Timestamp,
+    /// Who made it: `lp`, `greedy`, a plugin's name; empty where there was nothing to plan.
+    pub by: Box<str>,
+    /// Whether the planner was late, and another stood in for it.
+    pub late: bool,
+    /// Whether the next one is asked for already.
+    pub asked: bool,
+    /// When the first slot begins.
+    pub from: Timestamp,
+    /// How long a slot is.
+    pub slot: Millis,
+    /// What all cars together are expected to take, for so many slots each.
+    pub power: Vec<PowerRun>,
+    /// By EVSE, what is planned for so many slots each; others are left to the policy.
+    pub evses: Vec<(EvseId, Vec<PlanRun>)>,
+    /// What energy costs, as it was told.
+    pub prices: Vec<PriceSlot>,
+    /// The surplus that is expected, as it was told.
+    pub forecast: Vec<ForecastSlot>,
 }
 
 /// A row at one moment. Currents are as the row counts.
@@ -120,6 +151,14 @@ pub struct EvseView {
     pub drawn: Option<(Timestamp, Current)>,
     /// The legs that its car is known to use now.
     pub legs: Legs,
+    /// What its car still wants, where that was said or is usual.
+    pub wants: Option<Energy>,
+    /// When its car leaves, as it was said or is usual.
+    pub departure: Option<Timestamp>,
+    /// Its priority class; 0 is served before 1.
+    pub class: u8,
+    /// What the plan lets it have now; none where it does not lower it.
+    pub cap: Option<Current>,
     /// Whether it can be told a limit now.
     pub commandable: bool,
     /// Whether it draws more than it may, and is counted with that.
@@ -164,7 +203,28 @@ impl Load {
             withheld: self.history.withheld(),
             decided: self.decided,
             next: self.due,
+            plan: self.plan_view(),
         }
+    }
+
+    fn plan_view(&self) -> Option<PlanView> {
+        let planning = &self.planning;
+        let plan = planning.plan.as_ref()?;
+        let name = |evse: u32| self.rows.evses().get(evse as usize).map(|wiring| wiring.id.clone());
+        let evses = plan.evses.iter();
+        Some(PlanView {
+            number: plan.number,
+            at: plan.at,
+            by: plan.by.clone(),
+            late: plan.late,
+            asked: planning.wanted.is_some(),
+            from: plan.from,
+            slot: plan.slot,
+            power: plan.power.clone(),
+            evses: evses.filter_map(|(evse, runs)| Some((name(*evse)?, runs.clone()))).collect(),
+            prices: planning.prices.clone(),
+            forecast: planning.forecast.clone(),
+        })
     }
 
     fn row_view(&self, index: usize, now: Timestamp, room: &Room) -> RowView {
@@ -210,7 +270,15 @@ impl Load {
         let known = self.kernel.station(&id.station);
         let writes = known.map_or(0, |known| known.writes(now));
         let budget = known.map_or(WRITES_A_DAY, |known| known.capability().writes_a_day);
+        let mut state = EvseState::default();
+        if self.kernel.transaction(evse).is_some() {
+            self.hold(evse, now, &mut state);
+        }
         EvseView {
+            wants: state.energy,
+            departure: state.departure,
+            class: state.class,
+            cap: state.cap,
             transaction: self.kernel.transaction(evse).cloned(),
             on: live.on,
             since: live.since,

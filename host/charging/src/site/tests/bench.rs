@@ -13,6 +13,8 @@ use crate::fact::transaction::{CdrKind, CdrSealed};
 use crate::fact::{Actor, Call, Fact};
 use crate::ids::{Hash, IdToken, Ids, StationId, TokenKind, TransactionId};
 use crate::input::{Input, Precondition, Recalled, Request, StationEvent, TransactionRef, Work};
+use crate::load::plan::Planner;
+use crate::load::plan::greedy::Greedy;
 use crate::network::Network;
 use crate::pricing::cut::cut;
 use crate::pricing::{
@@ -299,7 +301,15 @@ impl Bench {
     }
 
     fn work(&mut self, work: Work) {
-        let Work::Price { station, transaction, attempt, session, tariff, .. } = work;
+        let (station, transaction, attempt, session, tariff) = match work {
+            Work::Price { station, transaction, attempt, session, tariff, .. } => {
+                (station, transaction, attempt, session, tariff)
+            }
+            Work::Plan { number, asked, .. } => {
+                let plan = Box::new(asked.of(|question| Greedy::default().plan(question)));
+                return self.decide(Input::Plan { number, plan });
+            }
+        };
         let priced = cut(&session, &tariff.prepared.boundaries)
             .map_err(|error| PriceError::Internal(format!("{error:?}")))
             .map(|input| price(&input, &tariff.configuration));

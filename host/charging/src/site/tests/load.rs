@@ -8,6 +8,7 @@ mod calls;
 mod cuts;
 mod host;
 mod lines;
+mod plans;
 mod rules;
 mod survey;
 mod world;
@@ -15,9 +16,11 @@ mod world;
 use crate::load::amount::{Amount, PerLine};
 use crate::load::circuit::{Circuit, EvsePoint, ExternalSource, Tree};
 use crate::load::config::{Config, KnownAs, Model};
+use crate::load::fill::Policy;
 use crate::load::kernel::capability::Hole;
 use crate::load::legs::Rotation;
 use crate::units::{Current, Millis};
+use plans::Plans;
 use world::{Break, Score, Setting, World};
 
 /// A reaction to a cut that was not announced may take so long.
@@ -84,7 +87,12 @@ fn config(circuits: Vec<Circuit>, evses: Vec<EvsePoint>) -> Config {
             ..Model::default()
         });
     }
-    Config { policy: Default::default(), models, tree: Tree { voltage: 230, circuits, evses } }
+    Config {
+        policy: Default::default(),
+        models,
+        plan: Default::default(),
+        tree: Tree { voltage: 230, circuits, evses },
+    }
 }
 
 /// The kinds of stations that there are, by the name of their model.
@@ -107,6 +115,22 @@ fn a_saturated_site_with_faults_stays_below_its_limit() {
     assert!(all.drawn * 100 >= all.ideal * 80, "{}", told(&all, 12));
     let messages = all.messages * 3_600 / all.seconds / 12;
     assert!(messages <= 25, "{messages} messages per EVSE-hour");
+}
+
+/// Whatever a planner says, late, nonsense or nothing: no row is ever exceeded for it.
+#[test]
+fn no_plan_makes_a_site_exceed_a_limit() {
+    let mut all = Score::default();
+    for (seed, plans) in [Plans::BuiltIn, Plans::Hostile, Plans::Never].into_iter().enumerate() {
+        for more in 0..asked("BUSBAR_LOAD_SEEDS", 1) {
+            let mut config = feeders(2, 90, 50, 6);
+            config.policy = Policy::Laxity;
+            config.plan.start_delay_seconds = 60;
+            let sound = Setting::new(config, 3_000 + seed as u64 + 10 * more as u64);
+            all.add(&safe(Setting { plans: Some(plans), ..sound }));
+        }
+    }
+    println!("planned, 10 EVSEs: {}", told(&all, 10));
 }
 
 #[test]

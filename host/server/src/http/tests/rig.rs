@@ -16,6 +16,8 @@ use busbar_charging::fact::metering::{
 use busbar_charging::fact::station::Dialect;
 use busbar_charging::ids::{CommandId, Hash, IdToken, StationId, TokenKind};
 use busbar_charging::input::{CommandReturned, Input, StationEvent, TransactionRef, Work};
+use busbar_charging::load::plan::Planner;
+use busbar_charging::load::plan::greedy::Greedy;
 use busbar_charging::pricing::cut::cut;
 use busbar_charging::pricing::{
     CutSession, Dimension, Line, PreparedTariff, PriceComponent, PriceError, PriceUnit,
@@ -264,6 +266,10 @@ impl World {
                     });
                 let input = Input::Priced { station, transaction, attempt, result };
                 events.push(Event::Input(subject, input));
+            }
+            Output::Work(Work::Plan { subject, number, asked }) => {
+                let plan = Box::new(asked.of(|question| Greedy::default().plan(question)));
+                events.push(Event::Input(subject, Input::Plan { number, plan }));
             }
             Output::Act(action) => self.act(inner, action, events),
         }

@@ -2,15 +2,19 @@
 //! wrong. It decides as the engine does: inputs in order, facts applied as they are decided, and a
 //! deadline as soon as it has come.
 
+use std::sync::Arc;
+
+use super::plans::Plans;
 use super::world::Break;
 use crate::action::Action;
 use crate::context::{Context, Policy};
 use crate::fact::site::{Blob, LoadBody, SitePut, StationMoved};
 use crate::fact::{Actor, Fact};
 use crate::ids::{Ids, SiteId, StationId};
-use crate::input::{CommandReturned, Input, Precondition, Recalled, Request};
+use crate::input::{CommandReturned, Input, Precondition, Recalled, Request, Work};
 use crate::load::config::Config;
 use crate::load::kernel::profile::{Profile, ProfilePurpose};
+use crate::load::plan::Asked;
 use crate::network::Network;
 use crate::site::Site;
 use crate::subject::Subject;
@@ -21,6 +25,12 @@ pub(super) struct Host {
     pub(super) site: Site,
     pub(super) withheld: i64,
     pub(super) facts: i64,
+    /// Who plans.
+    pub(super) plans: Plans,
+    /// What the planner was asked and has not answered.
+    pub(super) asked: Vec<(u64, Arc<Asked>)>,
+    /// All facts since the start, where they are wanted.
+    pub(super) all: Option<Vec<Fact>>,
     network: Network,
     policy: Policy,
     broken: Break,
@@ -55,6 +65,9 @@ impl Host {
             site: Site::new(yard()),
             withheld: 0,
             facts: 0,
+            plans: Plans::BuiltIn,
+            asked: Vec::new(),
+            all: None,
             network: Network::default(),
             policy: Policy::default(),
             broken,
@@ -96,7 +109,12 @@ impl Host {
             if let Fact::LoadFilled(filled) = &fact {
                 self.withheld += i64::from(filled.withheld);
             }
+            self.all.as_mut().into_iter().for_each(|all| all.push(fact.clone()));
             self.journal.push(fact);
+        }
+        for work in outcome.work {
+            let Work::Plan { number, asked, .. } = work else { continue };
+            self.asked.push((number, asked));
         }
         let mut actions = outcome.actions;
         if self.broken == Break::SentIsAcknowledged {
@@ -107,6 +125,11 @@ impl Host {
                     actions.extend(self.input(now, input));
                 }
             }
+        }
+        for (number, asked) in self.plans.answers(&mut self.asked) {
+            let plan = self.plans.plan(&asked, self.seed as u64);
+            let plan = Box::new(plan);
+            actions.extend(self.input(now, Input::Plan { number, plan }));
         }
         if self.facts % 997 == 0 {
             self.check_snapshot();
@@ -183,6 +206,7 @@ impl Host {
         assert_eq!(restored.snapshot(), replayed.snapshot(), "a snapshot gives another state");
         assert_eq!(restored.load_view(now), replayed.load_view(now));
         self.journal.clear();
+        self.asked.clear();
         self.snapshot = replayed.snapshot();
         self.site = restored;
     }

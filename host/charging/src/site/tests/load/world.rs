@@ -5,8 +5,10 @@ use std::collections::VecDeque;
 
 use super::host::Host;
 use super::lines::{self, Message, Transit};
+use super::plans::Plans;
+use crate::fact::load::PriceSlot;
 use crate::fact::metering::ReportKind;
-use crate::input::{Input, Request};
+use crate::input::{CarWish, Input, Request};
 use crate::load::config::Config;
 use crate::load::external::Window;
 use crate::load::kernel::capability::Hole;
@@ -14,7 +16,7 @@ use crate::load::kernel::tests::station::Station;
 use crate::load::kernel::tests::{Random, START};
 use crate::load::legs::{Legs, Line};
 use crate::load::rows::{CircuitLimit, Row, RowKind, Rows};
-use crate::units::{Current, Millis, Timestamp};
+use crate::units::{Current, Energy, Micros, Millis, Timestamp};
 
 const SECOND: Millis = Millis::from_secs(1);
 
@@ -48,6 +50,8 @@ pub(super) struct Setting {
     pub(super) loss_per_mille: i64,
     /// A car stays at most so long.
     pub(super) stay: Millis,
+    /// Who plans, where anyone does: then prices differ and cars say what they need.
+    pub(super) plans: Option<Plans>,
 }
 
 impl Setting {
@@ -66,6 +70,7 @@ impl Setting {
             crash_every: Millis::from_secs(6 * 1_800),
             loss_per_mille: 15,
             stay: Millis::from_secs(2 * 3_600),
+            plans: None,
         }
     }
 }
@@ -172,6 +177,7 @@ impl World {
             events.push(Events::new(&setting, n, &mut random));
         }
         let mut host = Host::new(setting.broken, START, &setting.config);
+        host.plans = setting.plans.unwrap_or(Plans::Never);
         for n in 0..count {
             host.adopt(START, rows.evses()[n].id.station.clone());
         }
@@ -219,6 +225,7 @@ impl World {
         }
         if self.is_up() {
             self.tell_limits();
+            self.tell_prices();
             let actions = self.host.due(self.now);
             self.act(actions);
         }
@@ -261,6 +268,39 @@ impl World {
         let (circuit, source) = ("grid".into(), "dso".into());
         let request = Request::LimitLoad { circuit, source, windows: Some(windows) };
         let actions = self.host.ask(self.now, request);
+        self.act(actions);
+    }
+
+    /// Prices of the next hours change every half an hour.
+    fn tell_prices(&mut self) {
+        let seconds = self.now.since(START).0 / 1_000;
+        if self.setting.plans.is_none() || seconds % 1_800 != 1 {
+            return;
+        }
+        let quarter = Millis::from_secs(900);
+        let begin = |n: i64| Timestamp(self.now.0 - self.now.0 % 900_000 + n * quarter.0);
+        let mut slots = Vec::new();
+        for n in 0..24 {
+            let price = Micros(self.random.between(-50_000, 400_000));
+            slots.push(PriceSlot { from: begin(n), until: begin(n + 1), price });
+        }
+        let actions = self.host.ask(self.now, Request::PriceLoad { slots });
+        self.act(actions);
+    }
+
+    /// Most cars say what they need, soon after they came.
+    fn tell_wish(&mut self, n: usize) {
+        if self.setting.plans.is_none() || !self.is_up() || self.random.per_mille(300) {
+            return;
+        }
+        let wish = CarWish {
+            energy: Some(Energy::from_wh(self.random.between(500, 20_000))),
+            departure: Some(self.now.plus(Millis::from_secs(self.random.between(600, 7_200)))),
+            class: Some(self.random.between(0, 2) as u8),
+            at_once: self.random.per_mille(100),
+        };
+        let evse = self.rows.evses()[n].id.clone();
+        let actions = self.host.ask(self.now, Request::WishLoad { evse, transaction: None, wish });
         self.act(actions);
     }
 
@@ -360,9 +400,18 @@ impl World {
             }
             if now >= events.meter {
                 self.events[n].meter = now.plus(Millis::from_secs(15));
+                if self.random_wish(n) {
+                    self.tell_wish(n);
+                }
                 self.report(n, ReportKind::Updated);
             }
         }
+    }
+
+    /// One report in twenty comes with a wish.
+    fn random_wish(&mut self, n: usize) -> bool {
+        let asks = self.setting.plans.is_some() && self.stations[n].car.is_some();
+        asks && self.random.per_mille(50)
     }
 
     fn car(&mut self, n: usize) {

@@ -2,7 +2,7 @@
 //! from. Never the fact's stored form, and never a secret.
 
 use busbar_charging::fact::command::CommandOutcome;
-use busbar_charging::fact::load::LoadAlarm;
+use busbar_charging::fact::load::{LoadAlarm, LoadForecast, LoadPriced};
 use busbar_charging::fact::station::{AuthorizationStatus, ConnectorStatus, Registration};
 use busbar_charging::fact::{Actor, Fact};
 use serde::Serialize;
@@ -107,6 +107,13 @@ impl EventData {
             | Fact::LoadTold(_)
             | Fact::LoadVerified(_)
             | Fact::LoadAlarmed(_)
+            | Fact::LoadPlanWanted(_)
+            | Fact::LoadPlanned(_)
+            | Fact::LoadWished(_)
+            | Fact::LoadPriced(_)
+            | Fact::LoadForecast(_)
+            | Fact::LoadDelayed(_)
+            | Fact::LoadStationLimited(_)
             | Fact::StationPlaced(_)
             | Fact::StationReleased(_)
             | Fact::StationAdopted(_)
@@ -336,6 +343,30 @@ fn site(fact: &Fact) -> EventData {
             let LoadAlarm::WriteBudget { writes } = f.alarm;
             let detail = format!("was written to {writes} times today, all of its budget");
             EventData { detail: Some(detail), ..told(&f.station) }
+        }
+        Fact::LoadPlanned(f) => {
+            let late = if f.late { ", in the place of one that is late" } else { "" };
+            let detail = format!("plan {} by {}{late}", f.number, f.by);
+            let detail = Some(detail).filter(|_| !f.by.is_empty());
+            EventData { detail, ..EventData::default() }
+        }
+        Fact::LoadStationLimited(f) => {
+            let word = if f.windows.is_some() { "limits it" } else { "limits it no more" };
+            EventData { detail: Some(format!("{} {word}", f.source)), ..told(&f.station) }
+        }
+        Fact::LoadWished(f) => EventData {
+            actor: by(&f.actor),
+            detail: Some(f.evse.to_string()),
+            ..EventData::default()
+        },
+        Fact::LoadPriced(LoadPriced { actor, .. })
+        | Fact::LoadForecast(LoadForecast { actor, .. }) => {
+            EventData { actor: by(actor), ..EventData::default() }
+        }
+        Fact::LoadDelayed(f) => {
+            let evses = f.evses.iter().map(|delay| format!("{} until {}", delay.evse, delay.until));
+            let detail = Some(evses.collect::<Vec<_>>().join("; "));
+            EventData { detail, ..EventData::default() }
         }
         Fact::LoadFilled(f) => {
             let changes = f.changes.iter().map(|change| {
