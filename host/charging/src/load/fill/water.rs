@@ -303,8 +303,9 @@ impl Water {
         ramps.begin(from, filling.high.min(self.top).max(from));
         let mut gathered = Gathered { filling, members, ramps, lows: 0.0, slopes: 0.0, from };
         if gathered.filling.is_listed {
-            let mut end = gathered.filling.start as usize;
-            for place in end..gathered.filling.end as usize {
+            let first = gathered.filling.start as usize;
+            let mut end = first;
+            for place in first..gathered.filling.end as usize {
                 let (evse, coefficient) = rising[place];
                 rising[end] = (evse, coefficient);
                 end += usize::from(gathered.take(evse, coefficient));

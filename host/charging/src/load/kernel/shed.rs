@@ -151,7 +151,7 @@ fn lower(members: &mut [Member], level: i64) {
 
 /// Lowers members until the row holds them: all to what they need, then some to nothing, those
 /// first who wish least, and the last of them.
-fn fit(members: &mut Vec<Member>, room: i64) {
+fn fit(members: &mut [Member], room: i64) {
     let mut sum = settled(members, 0);
     if sum > room {
         members.sort_unstable_by_key(|member| (member.target, std::cmp::Reverse(member.evse)));
