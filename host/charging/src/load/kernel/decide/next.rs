@@ -76,7 +76,15 @@ pub(super) fn next(kernel: &Kernel, now: Timestamp, evse: &Evse, target: Current
         // Whatever is raised must be lowered again, and lowering it would let it charge fully.
         return asking.commission();
     }
-    asking.commission().or_else(|| asking.clear_base(target)).or_else(|| asking.govern(target))
+    let first = asking.commission();
+    let other = || asking.clear_base(target).or_else(|| asking.govern(target));
+    match first {
+        // A fallback that is to be raised has to wait for room, and a decrease waits for nothing.
+        Some(raise) if raise.why == Why::Increase => {
+            other().filter(|next| next.why < Why::Increase).or(first)
+        }
+        _ => first.or_else(other),
+    }
 }
 
 struct Asking<'a> {
