@@ -180,8 +180,12 @@ fn fit(members: &mut [Member], room: i64) {
     members.iter_mut().for_each(|member| member.target = member.target.min(level));
 }
 
-/// What may not fall in time, because its message is lost.
+/// What may not fall in time, because its message is lost. Who is alone in a row cannot make up for
+/// his own message: he would only be told less than there is.
 fn margin(view: &View<'_>, members: &[Member], falls: &mut Vec<i64>) -> i64 {
+    if members.len() == 1 {
+        return 0;
+    }
     falls.clear();
     let fall = |member: &Member| {
         let to = member.fixed.unwrap_or(member.target.max(member.least));
