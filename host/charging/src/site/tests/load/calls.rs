@@ -172,7 +172,8 @@ pub(super) fn charge(
         reservation: None,
         readings: phases.iter().map(reading).collect(),
     };
-    let transaction = TransactionRef::Known("T".into());
+    // In 1.6 only a number is an id that was issued, and names the same transaction twice.
+    let transaction = TransactionRef::Known("7".into());
     StationEvent::Transaction { transaction, report, wants_cost: false }
 }
 

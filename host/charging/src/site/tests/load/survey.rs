@@ -190,15 +190,18 @@ fn what_a_station_says_that_it_allows_too_much_counts_until_it_says_otherwise() 
     let evse = yard.evse();
     assert!(evse.disobedient && !evse.commandable, "{evse:?}");
     assert_eq!(evse.exposure, amps(25), "{evse:?}");
-    // Whatever it is measured to draw now, its word counts, and it is asked again.
+    // Though it is measured to draw nothing now, its word counts; it is asked again, but not soon.
     for _ in 0..35 {
-        yard.report(ReportKind::Updated, &[("L1", 8)]);
+        yard.report(ReportKind::Updated, &[("L1", 0)]);
         assert_eq!(settle(&mut yard, 8), []);
+        assert_eq!(yard.evse().exposure, amps(25));
     }
-    assert_eq!(yard.evse().exposure, amps(25));
-    let (command, _) = asked_at_last(&mut yard);
-    yard.answer(command, schedule(&[(0, Some(6))]));
-    assert!(yard.evse().exposure < amps(25), "{:?}", yard.evse());
+    let (command, question) = asked(&mut yard);
+    assert!(matches!(question, Question::Composite { .. }), "{question:?}");
+    yard.answer(command, schedule(&[(0, Some(0))]));
+    // What it drew beyond its limit counts on, with its margin: it has not obeyed since.
+    yard.report(ReportKind::Updated, &[("L1", 0)]);
+    assert_eq!(yard.evse().exposure, Current(18_600));
 }
 
 #[test]
@@ -418,6 +421,7 @@ fn people_are_told_once_when_a_stations_budget_is_used_and_decreases_go_on() {
         let facts = yard.host.journal().iter();
         facts.filter(|fact| matches!(fact, Fact::LoadAlarmed(_))).count()
     };
+    // Alone in its row, it is told what there is and no less.
     for (amperes, alarmed) in [(20, 0), (16, 1), (12, 1), (10, 1), (8, 1)] {
         yard.cut(amperes);
         let (command, lower) = limit(&mut yard);
