@@ -14,7 +14,7 @@ use crate::load::fill::Policy;
 use crate::load::kernel::profile::ProfilePurpose;
 use crate::load::kernel::tests::START;
 use crate::load::rows::EvseId;
-use crate::site::tests::load::host::{Host, accepted};
+use crate::site::tests::load::host::{Host, accepted, unsupported};
 use crate::site::tests::load::one_row;
 use crate::site::tests::load::world::Break;
 use crate::units::{Current, Energy, Micros, Millis, Timestamp};
@@ -102,14 +102,17 @@ impl Yard {
 
     fn act(&mut self, actions: Vec<Action>) {
         for action in actions {
-            let Action::Command { station, command, profile: Some(profile), .. } = action else {
-                continue;
-            };
+            let Action::Command { station, command, profile, .. } = action else { continue };
             let n = (0..self.cars.len()).find(|n| evse(*n).station == station).unwrap();
-            if profile.purpose == ProfilePurpose::Transaction {
-                self.cars[n].limit = Current(profile.periods[0].tenths * 100);
-            }
-            let input = Input::Command { station, command, returned: accepted() };
+            let returned = match profile {
+                Some(profile) if profile.purpose == ProfilePurpose::Transaction => {
+                    self.cars[n].limit = Current(profile.periods[0].tenths * 100);
+                    accepted()
+                }
+                Some(_) => accepted(),
+                None => unsupported(),
+            };
+            let input = Input::Command { station, command, returned };
             let more = self.host.input(self.now, input);
             self.act(more);
         }
