@@ -70,7 +70,8 @@ impl Load {
     fn departure(&self, live: &Live, now: Timestamp) -> Option<Timestamp> {
         let learned = &self.planning.learned;
         match self.outlook(live) {
-            Leaves::Stated(at) => Some(learned.stated.quantile(at, now, QUANTILE)),
+            // Whoever stays longer than he says is no reason to be late.
+            Leaves::Stated(at) => Some(learned.stated.quantile(at, now, QUANTILE).min(at)),
             Leaves::Usually(stays) => {
                 let stays = Departures::of(stays.iter().copied());
                 Some(stays.quantile(live.arrived, now, QUANTILE))

@@ -31,7 +31,7 @@ pub(super) struct Host {
     pub(super) asked: Vec<(u64, Arc<Asked>)>,
     /// All facts since the start, where they are wanted.
     pub(super) all: Option<Vec<Fact>>,
-    network: Network,
+    pub(super) network: Network,
     policy: Policy,
     broken: Break,
     snapshot: Vec<Fact>,

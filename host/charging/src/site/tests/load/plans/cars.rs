@@ -276,7 +276,7 @@ fn whoever_wants_all_to_wait_costs_money_and_no_energy() {
     yard.pass(HOUR);
     assert!(yard.cars[1].total() > 3_300, "{} Wh", yard.cars[1].total());
     assert!(yard.cars[0].total() < 500, "it waits: {} Wh", yard.cars[0].total());
-    yard.pass(5 * HOUR - 120);
+    yard.pass(5 * HOUR - 30);
     assert!(yard.cars[0].total() >= 9_900, "{} Wh", yard.cars[0].total());
 }
 
