@@ -120,8 +120,15 @@ impl Bench {
         self.commands.entry(command.to_string()).or_default().0 += 1;
         let (station, generation) = ("CS-1".into(), 3);
         let (action, payload) = (action.into(), payload.into());
-        let action =
-            Action::Command { station, generation, command, action, payload, profile: None };
+        let action = Action::Command {
+            station,
+            generation,
+            command,
+            action,
+            payload,
+            profile: None,
+            question: None,
+        };
         assert!(self.link.act(&action, self.now), "the command is this connection's");
     }
 

@@ -5,8 +5,8 @@ use busbar_charging::load::amount::Amount;
 use busbar_charging::load::config::Config;
 use busbar_charging::load::kernel::meter::Standing as Known;
 use busbar_charging::load::rows::{CircuitLimit, RowKind};
-use busbar_charging::site::{EvseView, LoadView, MeterView, RowView, SourceView};
-use busbar_charging::units::{Current, Power, Timestamp};
+use busbar_charging::site::{EvseView, LoadView, MeterView, PlanView, RowView, SourceView};
+use busbar_charging::units::{Current, Millis, Power, Timestamp};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -46,7 +46,7 @@ pub struct Load {
 /// What is planned for a while.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = LoadPlanned)]
-pub struct Planned {
+pub(super) struct Planned {
     from: Time,
     until: Time,
     /// What all EVSEs together are planned to draw.
@@ -55,7 +55,7 @@ pub struct Planned {
 
 /// What flows through a circuit.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct CircuitLoad {
+pub(super) struct CircuitLoad {
     /// As the tree names it.
     #[schema(example = "feeder B")]
     circuit: String,
@@ -72,7 +72,7 @@ pub struct CircuitLoad {
 
 /// One limit of a circuit, and what is below it.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct RowLoad {
+pub(super) struct RowLoad {
     /// What it limits.
     #[schema(example = "L2")]
     row: String,
@@ -94,7 +94,7 @@ pub struct RowLoad {
 
 /// What may flow and what does, in the unit that the field is named after.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct Flow<T> {
+pub(super) struct Flow<T> {
     /// As configured; null where only sources outside set a limit.
     configured_limit: Option<T>,
     /// What holds now; null where nothing limits it.
@@ -118,7 +118,7 @@ pub struct Flow<T> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[schema(as = LoadStanding)]
-pub enum Standing {
+pub(super) enum Standing {
     /// It is not measured: the configured most counts.
     Configured,
     /// The meter was just heard.
@@ -133,7 +133,7 @@ pub enum Standing {
 
 /// What an EVSE may draw, and why it is no more.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct EvseLoad {
+pub(super) struct EvseLoad {
     /// `STATION/1`.
     #[schema(example = "CS-0007/1")]
     evse: String,
@@ -189,7 +189,7 @@ pub enum EvseState {
 /// Who limits a circuit from outside, and how.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = LoadSource)]
-pub struct Source {
+pub(super) struct Source {
     circuit: String,
     /// As the tree names it.
     source: String,
@@ -211,7 +211,7 @@ pub struct Source {
 /// A limit; empty where nothing is limited.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = LoadLimit)]
-pub struct Limit {
+pub(super) struct Limit {
     /// On each line.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Vec<f64>>)]
@@ -224,7 +224,7 @@ pub struct Limit {
 /// A limit that holds for a while.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = LoadWindow)]
-pub struct Window {
+pub(super) struct Window {
     from: Time,
     /// Absent where it has no end.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -235,7 +235,7 @@ pub struct Window {
 /// A meter of a circuit.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = LoadMeter)]
-pub struct Meter {
+pub(super) struct Meter {
     /// As the tree names it.
     meter: String,
     circuit: String,
@@ -265,10 +265,21 @@ impl Load {
             sources: view.sources.iter().map(Source::from).collect(),
             meters: view.meters.iter().map(Meter::from).collect(),
             uncontrolled_stations: view.strangers.iter().map(ToString::to_string).collect(),
-            plan: None,
+            plan: view.plan.as_ref().map(planned),
             configuration: Config::clone(&view.config),
         }
     }
+}
+
+/// What a plan expects all cars together to take, while after while.
+fn planned(plan: &PlanView) -> Vec<Planned> {
+    let mut from = plan.from;
+    let runs = plan.power.iter().map(|run| {
+        let until = from.plus(Millis(plan.slot.0.saturating_mul(i64::from(run.slots))));
+        let begins = std::mem::replace(&mut from, until);
+        Planned { from: Time(begins), until: Time(until), power_w: W(run.power) }
+    });
+    runs.collect()
 }
 
 /// The rows of a circuit: of the directions of a line only the tightest.

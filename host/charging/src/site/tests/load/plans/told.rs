@@ -163,7 +163,7 @@ fn what_a_planner_may_not_say_is_clamped_and_named() {
     let (number, asked) = yard.host.asked.last().cloned().unwrap();
     let answer = |yard: &Yard, number: u64, plan: Plan| {
         let input = Input::Plan { number, plan: Box::new(plan) };
-        decided(&yard, input).0
+        decided(yard, input).0
     };
     let wish = |evse: u32, caps: Vec<Option<Current>>| Wish { evse, caps, targets: Vec::new() };
     let plan = |wishes: Vec<Wish>| Plan {
