@@ -75,10 +75,14 @@ fn clients() -> Option<Clients> {
     Some(Clients::make())
 }
 
-/// An hour ago, to the second: the charge is over when it is told, as after a night offline.
+/// An hour ago, to the second: the charge is over when it is told, as after a night offline. Where
+/// it would go on past midnight, which cuts its periods, it began earlier.
 fn start() -> Start {
-    let now = std::time::UNIX_EPOCH.elapsed().unwrap().as_secs();
-    let at = jiff::Timestamp::from_second(now as i64 - 3600).unwrap();
+    const DAY: i64 = 24 * 3600;
+    let hour_ago = std::time::UNIX_EPOCH.elapsed().unwrap().as_secs() as i64 - 3600;
+    let left_of_day = DAY - hour_ago % DAY;
+    let earlier = if left_of_day <= 3600 { 3600 - left_of_day } else { 0 };
+    let at = jiff::Timestamp::from_second(hour_ago - earlier).unwrap();
     Start { at, text: at.strftime("%Y-%m-%dT%H:%M:%S+00:00").to_string() }
 }
 

@@ -33,7 +33,7 @@ use crate::fact::station::{
     StationReported, StationStatus, TokenPresented,
 };
 use crate::fact::{Actor, Call, Fact, InputRefused};
-use crate::ids::StationId;
+use crate::ids::{IdToken, StationId};
 use crate::input::notice::{ChargingReply, Notice};
 use crate::input::{Input, Needs, Request, StationEvent, TransactionRef};
 use crate::row::{self, RowBody};
@@ -218,14 +218,7 @@ impl Site {
                 };
                 status_changed(now, station, call, fact)
             }
-            StationEvent::Authorize { token } => {
-                let asked =
-                    Asked { station, token: &token, transaction: None, evse: None, starts: true };
-                let authorization = self.present(context, now, &asked);
-                let (station, answer) = (id.clone(), authorization.clone());
-                let fact = TokenPresented { at: now, station, token, authorization };
-                reply(vec![fact.into()], call, Reply::Authorized(answer))
-            }
+            StationEvent::Authorize { token } => self.presented(context, now, station, call, token),
             StationEvent::Transaction { transaction, report, wants_cost } => {
                 let message = Reported { call, named: transaction, report, wants_cost };
                 self.transaction_reported(context, now, station, message)
@@ -233,19 +226,44 @@ impl Site {
             StationEvent::Readings { evse, readings } => {
                 reply(self.metered(now, station, evse, readings).facts, call, Reply::Received)
             }
-            StationEvent::Charging { notice: Notice::Pulled { profile }, action, payload } => {
-                let tenths = self.dynamic_limit(id, profile);
-                let fact = StationReported { at: now, station: id.clone(), action, payload };
-                reply(vec![fact.into()], call, Reply::Charging(ChargingReply::Update { tenths }))
-            }
             StationEvent::Charging { notice, action, payload } => {
                 let reported = StationReported { at: now, station: id.clone(), action, payload };
-                self.noticed(now, id, call, &notice, reported)
+                self.charging_noticed(now, id, call, &notice, reported)
             }
             StationEvent::Other { action, payload } => {
                 recorded(StationReported { at: now, station: id.clone(), action, payload }, call)
             }
         }
+    }
+
+    fn presented(
+        &self,
+        context: &Context<'_>,
+        now: Timestamp,
+        station: &Station,
+        call: Option<Call>,
+        token: IdToken,
+    ) -> Outcome {
+        let asked = Asked { station, token: &token, transaction: None, evse: None, starts: true };
+        let authorization = self.present(context, now, &asked);
+        let (station, answer) = (station.id.clone(), authorization.clone());
+        let fact = TokenPresented { at: now, station, token, authorization };
+        reply(vec![fact.into()], call, Reply::Authorized(answer))
+    }
+
+    fn charging_noticed(
+        &self,
+        now: Timestamp,
+        id: &StationId,
+        call: Option<Call>,
+        notice: &Notice,
+        reported: StationReported,
+    ) -> Outcome {
+        let Notice::Pulled { profile } = notice else {
+            return self.noticed(now, id, call, notice, reported);
+        };
+        let tenths = self.dynamic_limit(id, *profile);
+        reply(vec![reported.into()], call, Reply::Charging(ChargingReply::Update { tenths }))
     }
 
     /// Does what is due.

@@ -129,10 +129,7 @@ impl Oracle {
             }
             Fact::CdrSealed(sealed) => self.sealed(sealed),
             Fact::LoadFilled(filled) => {
-                assert_eq!(
-                    filled.withheld, 0,
-                    "limits were held back that exceed a row: {filled:?}"
-                );
+                assert_eq!(filled.withheld, 0, "limits that exceed a row: {filled:?}");
             }
             Fact::StationReleased(released) => {
                 let place = (released.station.to_string(), released.number);

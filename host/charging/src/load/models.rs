@@ -54,7 +54,7 @@ pub const KNOWN: &[Known] = &[
             hole: Some(Hole::Full),
             ..NOTHING
         },
-        seen: "QUIRKS Q64, Q65; lbbrhzn/ocpp #2152, #1684: full current while a profile is replaced",
+        seen: "QUIRKS Q64, Q65; lbbrhzn/ocpp #2152, #1684: full while a profile is replaced",
     },
     Known {
         vendor: "ABB",

@@ -79,20 +79,21 @@ pub(crate) fn rows(site: Option<&SiteId>, station: &Station, fact: &Fact) -> Row
         }
         // Nobody asked for it, and nobody asks how it went.
         Fact::CommandWanted(CommandWanted { intent: Intent::Load(_), .. }) => Rows::new(),
-        Fact::CommandWanted(wanted) => {
-            let body =
-                row::Command { wanted: wanted.clone(), sent: None, outcome: None, effect: None };
-            let mut rows = vec![(Key::command(wanted.command), Some(body.to_row()))];
-            if let Some(key) = &wanted.key {
-                let body = idempotency(wanted, None);
-                rows.push((Key::idempotency(&station.id, key), Some(body.to_row())));
-            }
-            rows
-        }
+        Fact::CommandWanted(wanted) => wanted_rows(station, wanted),
         Fact::CommandEnded(ended) => ended_rows(ended, None),
         Fact::CommandEffect(effect) => ended_rows(&effect.ended, Some(effect.seen)),
         _ => Rows::new(),
     }
+}
+
+fn wanted_rows(station: &Station, wanted: &CommandWanted) -> Rows {
+    let body = row::Command { wanted: wanted.clone(), sent: None, outcome: None, effect: None };
+    let mut rows = vec![(Key::command(wanted.command), Some(body.to_row()))];
+    if let Some(key) = &wanted.key {
+        let body = idempotency(wanted, None);
+        rows.push((Key::idempotency(&station.id, key), Some(body.to_row())));
+    }
+    rows
 }
 
 /// The rows that a fact changes of a station that is not here any more.

@@ -28,7 +28,8 @@ fn a_station_is_asked_for_a_few_things_by_name() {
     let v16 = asked(Dialect::V16, Question::Capability);
     assert_eq!(v16, ("GetConfiguration", json!({ "key": keys })));
     let of = |names: &[&str]| {
-        let one = |name| json!({ "component": { "name": "SmartChargingCtrlr" }, "variable": { "name": name } });
+        let component = json!({ "name": "SmartChargingCtrlr" });
+        let one = |name| json!({ "component": component, "variable": { "name": name } });
         let all: Vec<_> = names.iter().map(one).collect();
         ("GetVariables", json!({ "getVariableData": all }))
     };

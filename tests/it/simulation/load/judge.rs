@@ -173,7 +173,7 @@ impl Judge {
     /// What perfect sharing could give, line by line.
     fn ideal(&mut self, yard: &Yard, flows: &[Flow], base: [i64; 3], is_cut: bool) {
         self.score.drawn += flows.iter().map(|flow| flow.ma * flow.phases as i64).sum::<i64>();
-        for line in 0..3 {
+        for (line, base) in base.into_iter().enumerate() {
             // From the leaves up: what a circuit passes on is what it is asked for, or its limit.
             let mut passed = [0; 5];
             for index in (0..yard.circuits.len()).rev() {
@@ -186,7 +186,7 @@ impl Judge {
                     })
                     .map(|(_, flow)| flow.wish_ma.min(OUTLET_MA))
                     .sum();
-                let free = limit(yard, index, is_cut) - if index == 0 { base[line] } else { 0 };
+                let free = limit(yard, index, is_cut) - if index == 0 { base } else { 0 };
                 passed[index] = (passed[index] + own).min(free.max(0));
                 if let Some(parent) = yard.parent(index) {
                     passed[parent] += passed[index];

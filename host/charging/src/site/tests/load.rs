@@ -206,7 +206,8 @@ fn told(score: &Score, evses: i64) -> String {
     let hours = score.seconds as f64 / 3_600.0;
     format!(
         "{hours:.1} h, {} s over (worst {:.1} %), reaction at most {} s ({} cuts, {} s late), \
-         {:.1} % of the ideal, {:.1} messages per EVSE-hour ({:.2} of them questions), {} withheld, {} facts, first {:?}",
+         {:.1} % of the ideal, {:.1} messages per EVSE-hour ({:.2} of them questions), \
+         {} withheld, {} facts, first {:?}",
         score.over,
         score.worst as f64 / 10.0,
         score.reaction,

@@ -324,6 +324,12 @@ fn site(fact: &Fact) -> EventData {
         Fact::StationMoved(f) => {
             EventData { detail: Some(format!("is at {}", f.to)), ..told(&f.station) }
         }
+        _ => load(fact),
+    }
+}
+
+fn load(fact: &Fact) -> EventData {
+    match fact {
         Fact::LoadLimited(f) => EventData {
             actor: by(&f.actor),
             detail: Some(format!("{} says what {} may carry", f.source, f.circuit)),
