@@ -24,17 +24,15 @@ mod lines;
 mod yard;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 pub(super) use anywhere::tree;
 use judge::{REACTION, Score};
 use life::{Day, Setting};
 pub(super) use lines::Lines;
 
-use super::number;
 use super::plan::{HOUR, SECOND};
 use super::world::Break;
+use super::{each_seed, number};
 
 /// Seeds of a usual run, and hours of each.
 const SEEDS: u64 = 3;
@@ -90,29 +88,8 @@ fn days(test: &str, usual: u64, setting: impl Fn(u64) -> Setting + Sync) -> Scor
     let usual = if asked.is_some() { 1 } else { usual };
     let first = asked.unwrap_or(0);
     let end = first + number("BUSBAR_LOAD_SEEDS").unwrap_or(usual);
-    let next = AtomicU64::new(first);
-    let all = Mutex::new((Score::default(), Vec::new()));
-    let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    std::thread::scope(|scope| {
-        for _ in 0..threads {
-            scope.spawn(|| {
-                loop {
-                    let seed = next.fetch_add(1, Ordering::Relaxed);
-                    if seed >= end {
-                        return;
-                    }
-                    let result = day(&setting(seed), hours());
-                    let mut all = all.lock().expect("no thread dies with it");
-                    match result {
-                        Ok(score) => all.0.add(&score),
-                        Err(what) => all.1.push((seed, what)),
-                    }
-                }
-            });
-        }
-    });
-    let (score, mut wrong) = all.into_inner().expect("no thread dies with it");
-    wrong.sort();
+    let mut score = Score::default();
+    let wrong = each_seed(first..end, |seed| day(&setting(seed), hours()), |one| score.add(&one));
     println!("{test}, {} seeds: {}", end - first, told(&score));
     if let Some((seed, _)) = wrong.first() {
         let lines: Vec<_> =

@@ -158,10 +158,7 @@ impl Scenario {
     /// # Errors
     /// What is wrong, with its line and column.
     pub fn read(text: &str) -> Result<Self, String> {
-        let scenario: Self = toml::from_str(text).map_err(|error| {
-            let (line, column) = place(text, error.span().map_or(0, |span| span.start));
-            format!("{line}:{column}: {}", error.message())
-        })?;
+        let scenario: Self = parse(text)?;
         scenario.check()?;
         Ok(scenario)
     }
@@ -272,8 +269,19 @@ impl Scenario {
     }
 }
 
+/// A scenario's file as it stands.
+///
+/// # Errors
+/// What is wrong, with its line and column.
+pub(crate) fn parse<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, String> {
+    toml::from_str(text).map_err(|error| {
+        let (line, column) = place(text, error.span().map_or(0, |span| span.start));
+        format!("{line}:{column}: {}", error.message())
+    })
+}
+
 /// Line and column of a byte, from 1.
-pub(crate) fn place(text: &str, offset: usize) -> (usize, usize) {
+fn place(text: &str, offset: usize) -> (usize, usize) {
     let before = text.get(..offset).unwrap_or(text);
     let line = before.matches('\n').count() + 1;
     let column = before.rsplit('\n').next().unwrap_or("").chars().count() + 1;

@@ -4,7 +4,7 @@
 use busbar_ocpp::Version;
 use serde::{Deserialize, Serialize};
 
-use crate::load::scenario::{Versions, place};
+use crate::load::scenario::{Versions, parse};
 
 /// A cut that is announced so early is no surprise: the same as the time to react to one.
 pub(super) const REACTION_S: f64 = 15.0;
@@ -195,10 +195,7 @@ impl Scenario {
     /// # Errors
     /// What is wrong, with its line and column.
     pub fn read(text: &str) -> Result<Self, String> {
-        let scenario: Self = toml::from_str(text).map_err(|error| {
-            let (line, column) = place(text, error.span().map_or(0, |span| span.start));
-            format!("{line}:{column}: {}", error.message())
-        })?;
+        let scenario: Self = parse(text)?;
         scenario.check()?;
         Ok(scenario)
     }
