@@ -94,22 +94,6 @@ pub struct Place {
 
 impl RowBody for Place {}
 
-/// What load control last said of an EVSE.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct EvseLoad {
-    /// When.
-    pub at: Timestamp,
-    /// `STATION/1`.
-    pub evse: Box<str>,
-    /// The limit on each phase that it was told, or zero while it waits; none where it may charge
-    /// from now on and was not told yet.
-    pub limit: Option<Current>,
-    /// Why it is no more, for people.
-    pub reason: Box<str>,
-}
-
-impl RowBody for EvseLoad {}
-
 /// What a site drew in a slot of its history. Powers are averages over what is covered.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LoadSlot {

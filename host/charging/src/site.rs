@@ -343,10 +343,8 @@ impl Site {
             Subject::Site(site) => Some(site),
             _ => None,
         };
-        if let Fact::LoadFilled(filled) = fact {
-            let mut rows = rows::shares(filled);
-            rows.extend(site.into_iter().flat_map(|site| self.slot_rows(site)));
-            return rows;
+        if let Fact::LoadFilled(_) = fact {
+            return site.into_iter().flat_map(|site| self.slot_rows(site)).collect();
         }
         if let Fact::SiteRemoved(removed) = fact {
             return rows::removed(&removed.site);

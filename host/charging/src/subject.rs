@@ -105,7 +105,7 @@ pub enum Table {
     SiteStation = 15,
     /// Where a station is, and where it is wanted.
     Place = 16,
-    /// What load control last said of an EVSE.
+    /// What load control last said of an EVSE; written by older versions, read by none.
     EvseLoad = 17,
     /// A slot of the history of a site's load.
     LoadSlot = 18,
@@ -213,11 +213,6 @@ impl Key {
     /// All stations of a site, in order.
     pub fn site_stations(site: &SiteId) -> Self {
         Self::new(Table::SiteStation, &[site.as_str(), ""])
-    }
-
-    /// The row of what load control last said of an EVSE, `STATION/1`.
-    pub fn evse_load(evse: &str) -> Self {
-        Self::new(Table::EvseLoad, &[evse])
     }
 
     /// The row of a slot of a site's history: a place in a ring, so that the next round takes it.

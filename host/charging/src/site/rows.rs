@@ -10,14 +10,13 @@ use super::transaction::Transaction;
 use crate::context::Policy;
 use crate::fact::Fact;
 use crate::fact::command::{CommandEnded, CommandOutcome, CommandWanted, Intent};
-use crate::fact::load::{EvseShare, LimitGrant, LoadFilled};
 use crate::fact::metering::ReportKind;
 use crate::fact::station::StationStatus;
 use crate::fact::transaction::BillingRecord;
 use crate::ids::{SiteId, TransactionId};
 use crate::row::{self, RowBody, SessionState};
 use crate::subject::{Key, Row};
-use crate::units::{Current, Timestamp};
+use crate::units::Timestamp;
 
 type Rows = Vec<(Key, Option<Row>)>;
 
@@ -74,11 +73,10 @@ pub(crate) fn rows(site: Option<&SiteId>, station: &Station, fact: &Fact) -> Row
             rows.push((Key::cdr(sealed.cdr), Some(body)));
             rows
         }
-        Fact::CommandWanted(CommandWanted { at, intent: Intent::Limit(grant), .. }) => {
-            vec![limit_row(*at, station, grant)]
-        }
         // Nobody asked for it, and nobody asks how it went.
-        Fact::CommandWanted(CommandWanted { intent: Intent::Load(_), .. }) => Rows::new(),
+        Fact::CommandWanted(CommandWanted {
+            intent: Intent::Limit(_) | Intent::Load(_), ..
+        }) => Rows::new(),
         Fact::CommandWanted(wanted) => wanted_rows(station, wanted),
         Fact::CommandEnded(ended) => ended_rows(ended, None),
         Fact::CommandEffect(effect) => ended_rows(&effect.ended, Some(effect.seen)),
@@ -106,23 +104,6 @@ pub(crate) fn left(site: Option<&SiteId>, fact: &Fact) -> Rows {
     }
 }
 
-fn limit_row(at: Timestamp, station: &Station, grant: &LimitGrant) -> (Key, Option<Row>) {
-    let evse: Box<str> = format!("{}/{}", station.id, grant.evse).into();
-    let (key, limit, reason) = (Key::evse_load(&evse), Some(grant.limit), grant.reason.clone());
-    (key, Some(row::EvseLoad { at, evse, limit, reason }.to_row()))
-}
-
-/// The rows of EVSEs that may charge now and might not before, or the other way.
-pub(crate) fn shares(filled: &LoadFilled) -> Rows {
-    let row = |share: &EvseShare| {
-        let (evse, reason) = (share.evse.clone(), share.reason.clone());
-        let limit = (!share.on).then_some(Current::ZERO);
-        let body = row::EvseLoad { at: filled.at, evse, limit, reason };
-        (Key::evse_load(&share.evse), Some(body.to_row()))
-    };
-    filled.changes.iter().map(row).collect()
-}
-
 /// A site's own rows, and its history.
 pub(crate) fn removed(site: &SiteId) -> Rows {
     let spans = [row::LoadSlot::MINUTE, row::LoadSlot::QUARTER];
@@ -134,7 +115,6 @@ pub(crate) fn removed(site: &SiteId) -> Rows {
 
 fn ended_rows(ended: &CommandEnded, effect: Option<bool>) -> Rows {
     if matches!(ended.wanted.intent, Intent::Limit(_) | Intent::Load(_)) {
-        // A limit's row says what was granted: nobody asks how each of them went.
         return Rows::new();
     }
     let body = row::Command {
