@@ -163,7 +163,7 @@ impl Controlled {
         self.wishes.clear();
         self.wishes.extend(filled.allocations.iter().map(|given| given.limit));
         let (announced, legs, bound) = (headroom, &*self.legs, &*self.bound);
-        let site = Site { rows, legs, headroom, announced, bound };
+        let site = Site { rows, legs, headroom, announced, lasting: headroom, bound };
         self.kernel.decide_in(&mut self.scratch, self.now, &site, &self.wishes)
     }
 }

@@ -5,6 +5,7 @@
 mod next;
 
 use self::next::{Next, next};
+pub(super) use self::next::{waits, worth};
 use super::event::{Granted, Purpose};
 use super::ledger::{Held, Lease};
 use super::profile::{Begins, Profile, Target, can_lease};
@@ -38,6 +39,9 @@ pub struct Site<'a> {
     pub headroom: &'a [Current],
     /// By row: the least of it within `LEAD` from now.
     pub announced: &'a [Current],
+    /// By row: what of that is expected to last, beside a base load as high as it lately was.
+    /// Limits are raised no further than into this.
+    pub lasting: &'a [Current],
     /// By row: true where nothing may be increased, because a meter is silent.
     pub bound: &'a [bool],
 }
@@ -135,6 +139,7 @@ impl Kernel {
         let mut view = View::new(self, now, site, memory);
         let wish = |evse: u32| self.wish(evse, wishes.get(evse as usize).copied());
         scratch.shed.targets(&view, view.evses().map(wish));
+        scratch.shed.keep(&view);
         let mut decision = Decision {
             shortfalls: shortfalls(&view),
             alarms: self.disobedient(),
@@ -308,11 +313,14 @@ fn admit(view: &View<'_>, candidate: &Candidate, coming: &[bool]) -> Option<Next
     if touches(view.site.bound) {
         return renewal;
     }
-    let holds = |next: &Next| view.holds(evse, next.counted);
+    // A fallback is no more than must be.
+    let room =
+        |row: usize| if next.limit > next.after { view.lasting(row) } else { view.room(row) };
+    let holds = |next: &Next| view.holds(evse, next.counted, room);
     if holds(&next) {
         return Some(next);
     }
-    let part = (!touches(coming)).then(|| view.most(evse));
+    let part = (!touches(coming)).then(|| view.most(evse, room));
     part.and_then(|most| next.lowered_to(most)).filter(holds).or(renewal)
 }
 

@@ -18,6 +18,9 @@ const LOST_AFTER: Millis = Millis::from_secs(300);
 const SLOT: Millis = Millis::from_secs(60);
 const SLOTS: usize = 60;
 
+/// What it was at its highest in so many minutes, it is expected to be again.
+const LATELY: i64 = 5;
+
 /// A reading so many times above all that there can be is none.
 const ABSURD: i64 = 4;
 
@@ -38,6 +41,8 @@ pub struct Meter {
 pub struct Background {
     /// The load.
     pub load: Current,
+    /// What it lately was at its highest; never less than the load.
+    pub lately: Current,
     /// How well it is known.
     pub standing: Standing,
 }
@@ -72,7 +77,8 @@ impl Meter {
     /// What the load is taken for now. What exports counts as nothing: it can end at any time.
     pub fn background(&self, now: Timestamp) -> Background {
         let Some((at, value)) = self.last else {
-            return Background { load: self.maximum, standing: Standing::Lost };
+            let (load, standing) = (self.maximum, Standing::Lost);
+            return Background { load, lately: load, standing };
         };
         let silent = now.since(at);
         let standing = match silent {
@@ -86,7 +92,14 @@ impl Meter {
             Standing::Quantile | Standing::Bound => self.quantile().max(value),
             Standing::Lost => self.maximum.max(value),
         };
-        Background { load: load.max(Current::ZERO), standing }
+        let load = load.max(Current::ZERO);
+        Background { load, lately: self.lately(now).max(load), standing }
+    }
+
+    fn lately(&self, now: Timestamp) -> Current {
+        let first = now.0.div_euclid(SLOT.0) - LATELY;
+        let slots = self.slots.iter().rev().take_while(|(slot, _)| *slot > first);
+        slots.map(|(_, value)| *value).max().unwrap_or_default()
     }
 
     /// The upper quantile of the last hour: nineteen of twenty minutes stayed below it.

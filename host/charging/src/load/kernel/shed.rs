@@ -3,6 +3,9 @@
 //! car needs and no further while that is enough; then some are paused, and not all. Must never
 //! raise a wish.
 
+mod keep;
+
+use self::keep::Kept;
 use super::station::Line;
 use super::view::View;
 use crate::units::Current;
@@ -53,6 +56,9 @@ pub(super) struct Shed {
     sums: Vec<i64>,
     members: Vec<Member>,
     falls: Vec<i64>,
+    kept: Vec<Kept>,
+    /// By row: whether someone waits for room in it.
+    waits: Vec<bool>,
 }
 
 impl Shed {

@@ -117,6 +117,13 @@ impl Station {
         if self.writes.day == day(now) { self.writes.count } else { 0 }
     }
 
+    /// Whether its budget lasts for the day: a quarter of it may go at any time, the rest evenly.
+    pub(super) fn writes_in_time(&self, now: Timestamp) -> bool {
+        let budget = i64::from(self.capability.writes_a_day);
+        let gone = now.0.rem_euclid(DAY.0);
+        i64::from(self.writes(now)) * 4 * DAY.0 <= budget * (DAY.0 + 3 * gone)
+    }
+
     pub(super) fn wrote(&mut self, at: Timestamp) {
         self.writes = Writes { day: day(at), count: self.writes(at) + 1 };
     }

@@ -68,27 +68,32 @@ impl<'a> View<'a> {
         micros(self.site.headroom, row)
     }
 
-    /// Whether an EVSE may draw so much beside all that the others may.
-    pub(super) fn fits(&self, evse: u32, current: Current) -> bool {
-        current <= self.exposure[evse as usize] || self.holds(evse, current)
+    /// What of that is expected to last, in microamperes.
+    pub(super) fn lasting(&self, row: usize) -> i64 {
+        self.room(row).min(micros(self.site.lasting, row))
     }
 
-    /// Whether every row of an EVSE holds when it may draw so much, also those that it does not
+    /// Whether an EVSE may draw so much beside all that the others may.
+    pub(super) fn fits(&self, evse: u32, current: Current) -> bool {
+        let room = |row| self.room(row);
+        current <= self.exposure[evse as usize] || self.holds(evse, current, room)
+    }
+
+    /// Whether every row of an EVSE, with so much room, holds when it may draw so much, also those that it does not
     /// raise: an increase in a row that is over would be wrong even where it changes nothing.
-    pub(super) fn holds(&self, evse: u32, current: Current) -> bool {
+    pub(super) fn holds(&self, evse: u32, current: Current, room: impl Fn(usize) -> i64) -> bool {
         let more = current.minus(self.exposure[evse as usize]).0.max(0);
         self.rows_of(evse).all(|(row, coefficient)| {
             coefficient == 0
-                || self.loads[row].saturating_add(more.saturating_mul(coefficient))
-                    <= self.room(row)
+                || self.loads[row].saturating_add(more.saturating_mul(coefficient)) <= room(row)
         })
     }
 
     /// The most that an EVSE may draw beside all that the others may.
-    pub(super) fn most(&self, evse: u32) -> Current {
+    pub(super) fn most(&self, evse: u32, room: impl Fn(usize) -> i64) -> Current {
         let rows = self.rows_of(evse).filter(|(_, coefficient)| *coefficient > 0);
         let left = rows.map(|(row, coefficient)| {
-            self.room(row).saturating_sub(self.loads[row]).div_euclid(coefficient)
+            room(row).saturating_sub(self.loads[row]).div_euclid(coefficient)
         });
         self.exposure[evse as usize].plus(Current(left.min().unwrap_or(0)))
     }

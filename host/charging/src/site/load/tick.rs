@@ -18,6 +18,7 @@ use crate::load::kernel::decide::{Alarm, LEAD, Send, Why};
 use crate::load::kernel::event::Purpose;
 use crate::load::kernel::ledger::GRACE;
 use crate::load::legs::Legs;
+use crate::load::rows::round_up;
 use crate::site::Site;
 use crate::units::{Current, Millis, Timestamp};
 
@@ -38,6 +39,8 @@ pub(super) struct Room {
     pub(super) headroom: Vec<Current>,
     /// The least of it within the time that a limit takes to arrive.
     pub(super) announced: Vec<Current>,
+    /// What of that is expected to last, beside a base load as high as it lately was.
+    pub(super) lasting: Vec<Current>,
     /// Where nothing may be increased.
     pub(super) bound: Vec<bool>,
 }
@@ -57,18 +60,41 @@ impl Load {
             least.iter_mut().zip(&later).for_each(|(least, later)| *least = *later.min(least));
             time = next;
         }
-        let (mut base, mut bound) = (Vec::new(), Vec::new());
+        let (mut base, mut lately, mut bound) = (Vec::new(), Vec::new(), Vec::new());
         for (row, meter) in self.rows.rows().iter().zip(&self.meters) {
             let background = meter.as_ref().map(|meter| meter.background(now));
             base.push(background.map_or(row.base_max, |background| background.load));
+            lately.push(background.map_or(row.base_max, |background| background.lately));
             bound.push(background.is_some_and(|background| background.standing.is_bound()));
         }
-        let less = |limits: &[Current]| -> Vec<Current> {
-            let rows = self.rows.rows().iter().zip(limits).zip(&base);
+        let less = |limits: &[Current], base: &[Current]| -> Vec<Current> {
+            let rows = self.rows.rows().iter().zip(limits).zip(base);
             rows.map(|((row, limit), base)| (*limit).min(UNLIMITED).minus(*base).minus(row.reserve))
                 .collect()
         };
-        Room { headroom: less(&limits), announced: less(&least), limits, base, bound }
+        let headroom = less(&limits, &base);
+        let (announced, lasting) = (less(&least, &base), less(&least, &lately));
+        Room { headroom, announced, lasting, limits, base, bound }
+    }
+
+    /// By row, what the filling may share: what is expected to last, but nobody is paused for what
+    /// the base load was a minute ago.
+    fn to_share(&self, room: &Room, states: &[EvseState]) -> Vec<Current> {
+        let mut least = vec![0_i64; room.lasting.len()];
+        for (evse, state) in (0..).zip(states) {
+            let current = match state.demand {
+                Demand::Fixed(exposure) => exposure,
+                Demand::Wants if state.on => state.min,
+                Demand::Wants | Demand::None => continue,
+            };
+            for (row, coefficient) in self.rows.of_evse(evse, state.legs) {
+                let sum = &mut least[row as usize];
+                *sum = sum.saturating_add(current.0.saturating_mul(i64::from(coefficient)));
+            }
+        }
+        let rows = room.lasting.iter().zip(&room.announced).zip(least);
+        rows.map(|((lasting, announced), least)| round_up(least).min(*announced).max(*lasting))
+            .collect()
     }
 
     /// What the filling is to know of each EVSE.
@@ -186,17 +212,19 @@ impl Site {
         let mut memory = load.memory.take();
         let Buffers { filler, kernel } = &mut *memory;
         let states = load.states(now);
-        let filled = filler.tick(&load.rows, &settings, now, &room.announced, &states);
+        let to_share = load.to_share(&room, &states);
+        let filled = filler.tick(&load.rows, &settings, now, &to_share, &states);
         let wishes: Vec<_> = filled.allocations.iter().map(|given| given.limit).collect();
         let found = Found { load, now, room, filled };
         let evses = 0..load.evses.len() as u32;
         let legs: Vec<Legs> = evses.map(|evse| load.legs(evse, now)).collect();
-        let Room { headroom, announced, bound, .. } = &found.room;
+        let Room { headroom, announced, lasting, bound, .. } = &found.room;
         let site = crate::load::kernel::decide::Site {
             rows: &load.rows,
             legs: &legs,
             headroom,
             announced,
+            lasting,
             bound,
         };
         let decision = load.kernel.decide_in(kernel, now, &site, &wishes);

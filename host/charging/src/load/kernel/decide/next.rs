@@ -9,13 +9,21 @@ use crate::load::kernel::profile::can_lease;
 use crate::load::kernel::{Evse, Kernel};
 use crate::units::{Current, Millis, Timestamp};
 
-/// Increases of one EVSE are so far apart, and so much rarer beyond the write budget.
+/// Increases of one EVSE are so far apart, and small ones so much rarer where its station is
+/// written to faster than its budget of a day allows.
 const SPACING: Millis = Millis::from_secs(60);
 const SPACING_OVER_BUDGET: Millis = Millis::from_secs(600);
 
-/// An increase is worth a message from an ampere on, or from a twentieth on.
+/// An increase by so much of what is told now is not small: it does not wait for the budget.
+const LARGE_PART: i64 = 4;
+
+/// A change is worth a message from an ampere on, and on a large EVSE from a fiftieth of what it
+/// can on.
 const WORTH: Current = Current(1_000);
-const WORTH_PART: i64 = 20;
+const WORTH_PART: i64 = 50;
+
+/// An increase by a twentieth of what is told now is worth one too, once there was none for long.
+const SMALL_PART: i64 = 20;
 
 /// A limit that was not acknowledged is said again after so long, longer each time.
 const AGAIN_AFTER: Millis = Millis::from_secs(10);
@@ -46,6 +54,8 @@ pub(super) struct Next {
     pub(super) commanded: Current,
     /// Whether that must be renewed anyway.
     due: bool,
+    /// An increase by less is not worth a message.
+    least_more: Current,
     capability: Capability,
     maximum: Current,
 }
@@ -60,7 +70,8 @@ impl Next {
     /// A smaller increase, if it is still worth a message.
     pub(super) fn lowered_to(self, most: Current) -> Option<Self> {
         let limit = self.capability.writable(most.min(self.limit));
-        is_worth(self.commanded, limit).then(|| self.with(Why::Increase, limit))
+        let is_worth = limit.minus(self.commanded) >= self.least_more;
+        is_worth.then(|| self.with(Why::Increase, limit))
     }
 
     fn with(self, why: Why, limit: Current) -> Self {
@@ -112,6 +123,7 @@ impl<'a> Asking<'a> {
             leased,
             commanded: limit,
             due: false,
+            least_more: Current(1),
             capability: self.capability,
             maximum: self.evse.maximum,
         }
@@ -165,10 +177,11 @@ impl<'a> Asking<'a> {
             return Some(self.next(Why::Decrease, purpose, target, true));
         }
         let due = held.is_some_and(|held| self.is_due(&held));
-        let raises = self.may_increase() && is_worth(commanded, target);
+        let raises = self.raises(commanded, target);
         let why = if raises { Why::Increase } else { Why::Renew };
         let limit = if raises { target } else { commanded };
-        let next = Next { commanded, due, ..self.next(why, purpose, limit, true) };
+        let least_more = self.least_more(commanded);
+        let next = Next { commanded, due, least_more, ..self.next(why, purpose, limit, true) };
         (raises || due).then_some(next)
     }
 
@@ -201,14 +214,33 @@ impl<'a> Asking<'a> {
         can_lease(&station.capability, purpose) && station.clock.offset().is_some()
     }
 
-    fn may_increase(&self) -> bool {
+    /// Whether it is raised from one limit to another, if there is room.
+    fn raises(&self, from: Current, to: Current) -> bool {
         let station = self.kernel.station_of(self.evse);
-        let spacing = match station.writes(self.now) {
-            writes if writes < self.capability.writes_a_day => SPACING,
-            _ => SPACING_OVER_BUDGET,
+        if to.minus(from) < self.least_more(from) || station.faulted {
+            return false;
+        }
+        let is_large = to.minus(from).0 * LARGE_PART >= from.0;
+        let spacing = match station.writes_in_time(self.now) {
+            true => SPACING,
+            false if is_large => SPACING,
+            false => SPACING_OVER_BUDGET,
         };
-        let rested = self.evse.increased.is_none_or(|at| self.now.since(at) >= spacing);
-        rested && !station.faulted && !self.evse.draw.is_disobedient()
+        self.rested() >= spacing && !self.evse.draw.is_disobedient()
+    }
+
+    /// How long it was not raised.
+    fn rested(&self) -> Millis {
+        self.evse.increased.map_or(Millis(i64::MAX), |at| self.now.since(at))
+    }
+
+    /// The least that an increase must bring.
+    fn least_more(&self, from: Current) -> Current {
+        let worth = worth(self.evse.maximum);
+        if self.rested() < SPACING_OVER_BUDGET {
+            return worth;
+        }
+        worth.min(Current((from.0 / SMALL_PART).max(1)))
     }
 
     /// What was not acknowledged is said again, the later the more often it was said.
@@ -227,7 +259,18 @@ fn counted(capability: &Capability, maximum: Current, limit: Current, after: Cur
     }
 }
 
-fn is_worth(from: Current, to: Current) -> bool {
-    let more = to.minus(from);
-    more >= WORTH || (more.0 > 0 && more.0 * WORTH_PART >= from.0)
+/// A limit of an EVSE that can so much is worth a message when it changes by so much.
+pub(in crate::load::kernel) fn worth(maximum: Current) -> Current {
+    WORTH.max(Current(maximum.0 / WORTH_PART))
+}
+
+/// Whether an EVSE waits for room to be raised.
+pub(in crate::load::kernel) fn waits(
+    kernel: &Kernel,
+    now: Timestamp,
+    evse: &Evse,
+    target: Current,
+) -> bool {
+    let asking = Asking::new(kernel, now, evse);
+    asking.raises(kernel.commanded(evse, now), asking.capability.writable(target))
 }

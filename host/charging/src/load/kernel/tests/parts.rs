@@ -4,5 +4,6 @@ mod clock;
 mod commands;
 mod draws;
 mod heard;
+mod keep;
 mod ledger;
 mod profile;

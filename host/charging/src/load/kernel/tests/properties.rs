@@ -174,6 +174,7 @@ impl Run {
             legs: &[Legs::UNKNOWN; EVSES],
             headroom: &limits,
             announced: &limits,
+            lasting: &limits,
             bound: &[],
         };
         let decision = self.kernel.decide(self.now, &site, &self.wishes);

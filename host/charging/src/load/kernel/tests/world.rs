@@ -270,7 +270,7 @@ impl World {
         let bound = vec![false; all.len()];
         let wishes: Vec<_> = (0..self.stations.len()).map(|n| self.wish(n)).collect();
         let (headroom, announced, bound) = (&headroom, &announced, &bound);
-        let site = Site { rows, legs: &legs, headroom, announced, bound };
+        let site = Site { rows, legs: &legs, headroom, announced, lasting: announced, bound };
         let decision = self.host.kernel.decide(self.now, &site, &wishes);
         self.score.withheld += i64::from(decision.withheld);
         for station in decision.abandon {

@@ -10,17 +10,18 @@ use crate::load::rows::{EvseId, Rows};
 use crate::units::{Current, Millis, Timestamp};
 
 /// Three EVSEs of 32 A on 40 A, each with a transaction and a fallback of 6 A.
-struct Bench {
+pub(super) struct Bench {
     rows: Rows,
     kernel: Kernel,
     now: Timestamp,
-    limit: Current,
-    announced: Current,
+    pub(super) limit: Current,
+    pub(super) announced: Current,
+    pub(super) lasting: Current,
     bound: bool,
-    wishes: [Current; 3],
+    pub(super) wishes: [Current; 3],
 }
 
-fn amps(amps: i64) -> Current {
+pub(super) fn amps(amps: i64) -> Current {
     Current(amps * 1_000)
 }
 
@@ -37,6 +38,7 @@ impl Bench {
             now: START,
             limit: amps(40),
             announced: amps(40),
+            lasting: amps(40),
             bound: false,
             wishes: [Current::ZERO; 3],
         };
@@ -56,7 +58,7 @@ impl Bench {
     }
 
     /// The same, with the fallbacks acknowledged.
-    fn commissioned(capability: Capability) -> Self {
+    pub(super) fn commissioned(capability: Capability) -> Self {
         Self::commissioned_with(capability, 6)
     }
 
@@ -83,7 +85,7 @@ impl Bench {
         self.kernel.apply(&Event::Evse { at: self.now, evse: id, what });
     }
 
-    fn wait(&mut self, seconds: i64) {
+    pub(super) fn wait(&mut self, seconds: i64) {
         self.now = self.now.plus(Millis::from_secs(seconds));
     }
 
@@ -94,6 +96,7 @@ impl Bench {
             legs: &[Legs::UNKNOWN; 3],
             headroom: &[self.limit],
             announced: &[self.announced],
+            lasting: &[self.lasting.min(self.announced)],
             bound: &[self.bound],
         };
         let decision = self.kernel.decide(self.now, &site, &self.wishes);
@@ -104,13 +107,13 @@ impl Bench {
     }
 
     /// What is sent now, by EVSE.
-    fn sent(&mut self) -> Vec<(usize, Why, Current)> {
+    pub(super) fn sent(&mut self) -> Vec<(usize, Why, Current)> {
         let sends = self.decide().sends;
         let index = |id: &EvseId| self.kernel.evse(id).unwrap() as usize;
         sends.iter().map(|s| (index(&s.granted.evse), s.why, s.granted.limit)).collect()
     }
 
-    fn answer(&mut self, evse: usize, how: Returned) {
+    pub(super) fn answer(&mut self, evse: usize, how: Returned) {
         let known = &self.kernel.evses[evse];
         let purposes = [Purpose::Default, Purpose::Transaction];
         let flights = purposes.into_iter().flat_map(|p| known.ledger.in_flight(p));
@@ -120,7 +123,7 @@ impl Bench {
     }
 
     /// The wishes are sent, acknowledged and followed.
-    fn settle(&mut self, wishes: [i64; 3]) {
+    pub(super) fn settle(&mut self, wishes: [i64; 3]) {
         self.wishes = wishes.map(amps);
         for _ in 0..5 {
             for (evse, _, _) in self.sent() {

@@ -59,16 +59,20 @@ fn an_error_of_the_meter_is_no_disobedience() {
 fn a_silent_meter_is_taken_higher_the_longer_it_is_silent() {
     let mut meter = Meter::new(amps(100), Millis::from_secs(10));
     let before = meter.background(at(0));
-    assert_eq!(before, Background { load: amps(100), standing: Standing::Lost });
+    let taken = |load, lately, standing| {
+        let (load, lately) = (amps(load), amps(lately));
+        Background { load, lately, standing }
+    };
+    assert_eq!(before, taken(100, 100, Standing::Lost));
     for n in 0..40 {
         let value = if n == 20 { amps(60) } else { amps(30) };
         meter.measured(at(n * 10), value);
     }
     let background = |seconds: i64| meter.background(at(390 + seconds));
-    assert_eq!(background(30), Background { load: amps(30), standing: Standing::Fresh });
-    assert_eq!(background(31), Background { load: amps(60), standing: Standing::Quantile });
-    assert_eq!(background(60), Background { load: amps(60), standing: Standing::Bound });
-    assert_eq!(background(300), Background { load: amps(100), standing: Standing::Lost });
+    assert_eq!(background(30), taken(30, 60, Standing::Fresh));
+    assert_eq!(background(31), taken(60, 60, Standing::Quantile));
+    assert_eq!(background(60), taken(60, 60, Standing::Bound));
+    assert_eq!(background(300), taken(100, 100, Standing::Lost));
 }
 
 #[test]
