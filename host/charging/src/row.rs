@@ -15,7 +15,7 @@ use crate::fact::transaction::{CdrSealed, Finding, HeldFor, Proposal, Quote, Tra
 use crate::ids::{CommandId, IdToken, SessionId, SiteId, StationId, TransactionId, VisitId};
 use crate::pricing::bill::Totals;
 use crate::subject::Row;
-use crate::units::{Current, Energy, Millis, Power, Timestamp};
+use crate::units::{Energy, Millis, Power, Timestamp};
 
 /// What a row needs room for while it is written.
 const TYPICAL_BYTES: usize = 1_000;

@@ -359,7 +359,9 @@ fn bounds(settings: &Settings, state: &EvseState) -> Bounds {
     }
     let min = ((state.min.0 + STEP.0 - 1) / STEP.0 * STEP.0).max(STEP.0);
     let (mut max, mut held) = (state.max.0, Held::Maximum);
-    if let Some(drawn) = state.drawn.filter(|drawn| state.on && could_take_more(*drawn, state)) {
+    if let Some(drawn) =
+        state.drawn.filter(|drawn| state.on && could_take_more(*drawn, state.limit))
+    {
         let offer = drawn.plus(settings.probe).0.max(drawn.0 + drawn.0 / 4).max(min);
         if offer < max {
             (max, held) = (offer, Held::Draw);
@@ -376,8 +378,8 @@ fn bounds(settings: &Settings, state: &EvseState) -> Bounds {
 }
 
 /// A car draws clearly less than it may: it is full, cold, or limited by something of its own.
-fn could_take_more(drawn: Current, state: &EvseState) -> bool {
-    drawn.0 + 1_000 < state.limit.0
+pub(crate) fn could_take_more(drawn: Current, limit: Current) -> bool {
+    drawn.0 + 1_000 < limit.0
 }
 
 #[cfg(test)]

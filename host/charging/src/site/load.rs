@@ -109,6 +109,9 @@ struct Live {
     /// The most that its car was seen to take where it could have taken more.
     #[serde(default)]
     takes: Option<Current>,
+    /// What its car was last seen to take where it could have taken more.
+    #[serde(default)]
+    tapers: Option<(Timestamp, Current)>,
     /// What somebody said that its car needs.
     #[serde(default)]
     wish: Option<Wish>,
@@ -135,6 +138,7 @@ impl Live {
             taken: Energy::ZERO,
             flow: None,
             takes: None,
+            tapers: None,
             wish: None,
             habit: None,
             delay: None,

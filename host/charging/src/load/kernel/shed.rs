@@ -217,22 +217,23 @@ fn steer_of(view: &View<'_>, evse: u32) -> Steer {
     }
     let over =
         || view.rows_of(evse).any(|(row, part)| part > 0 && view.loads[row] > view.room_now(row));
-    if let Line::Limit { evse: number, grant, .. } = station.line
-        && over()
-    {
-        // Its line is taken for some seconds yet: it ends at what is on its way, no lower.
-        let on_its_way = [super::Purpose::Default, super::Purpose::Transaction]
-            .into_iter()
-            .flat_map(|purpose| known.ledger.in_flight(purpose))
-            .find(|held| number == known.id.evse && held.grant == grant);
-        return match on_its_way {
-            Some(held) if held.limit < exposure => {
-                Steer { sent: Some(held.limit), ..steer(Some(held.limit.max(least))) }
+    match station.line {
+        Line::Limit { evse: number, grant, .. } if over() => {
+            // Its line is taken for some seconds yet: it ends at what is on its way, no lower.
+            let on_its_way = [super::Purpose::Default, super::Purpose::Transaction]
+                .into_iter()
+                .flat_map(|purpose| known.ledger.in_flight(purpose))
+                .find(|held| number == known.id.evse && held.grant == grant);
+            match on_its_way {
+                Some(held) if held.limit < exposure => {
+                    Steer { sent: Some(held.limit), ..steer(Some(held.limit.max(least))) }
+                }
+                _ => steer(Some(exposure)),
             }
-            _ => steer(Some(exposure)),
-        };
+        }
+        Line::Taken { .. } if over() => steer(Some(exposure)),
+        _ => steer(None),
     }
-    steer(None)
 }
 
 /// The highest level, in steps of 100 mA, for which it holds; none if it does not for zero.

@@ -61,12 +61,14 @@ struct Writes {
 }
 
 impl Station {
-    /// Whether its own limits reach it: it is there, it is well, and its line is free or answers.
+    /// Whether its own limits reach it: it is there, it is well, and its line is free or was
+    /// taken just now.
     pub fn is_commandable(&self, now: Timestamp) -> bool {
         let answers = match self.line {
             Line::Free => true,
-            Line::Limit { since, .. } => now.since(since) < UNANSWERED_AFTER,
-            Line::Taken { .. } => false,
+            Line::Limit { since, .. } | Line::Taken { since } => {
+                now.since(since) < UNANSWERED_AFTER
+            }
         };
         self.connected && !self.faulted && answers
     }

@@ -23,7 +23,7 @@ use crate::units::{Current, Millis, Timestamp};
 const FRESH: Millis = Millis::from_secs(60);
 
 /// A leg on which a car draws.
-const DRAWS: Current = Current(1_000);
+pub(super) const DRAWS: Current = Current(1_000);
 
 /// A car that has drawn for so long on some legs uses no others.
 const SURE_AFTER: Millis = Millis::from_secs(60);
@@ -288,6 +288,7 @@ impl Load {
         let obeyed = self.kernel.draw(index).is_none_or(|known| !known.is_disobedient());
         let what = EvseChange::Measured(draw);
         self.kernel.apply(&Event::Evse { at, evse: id.clone(), what });
+        self.tapers(index, at);
         if obeyed && self.kernel.draw(index).is_some_and(|known| known.is_disobedient()) {
             self.suspect(&id);
         }

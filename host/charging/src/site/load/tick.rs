@@ -12,7 +12,7 @@ use crate::fact::load::{
 use crate::fact::{Actor, Fact, InputRefused};
 use crate::ids::CommandId;
 use crate::load::external::limits_at;
-use crate::load::fill::{Demand, EvseState, Explained, Filled, Settings};
+use crate::load::fill::{Demand, EvseState, Explained, Filled, Settings, could_take_more};
 use crate::load::kernel::Kernel;
 use crate::load::kernel::decide::{Alarm, LEAD, Send, Why};
 use crate::load::kernel::event::Purpose;
@@ -27,6 +27,9 @@ const UNLIMITED: Current = Current(i64::MAX / 4_000_000);
 
 /// A limit that did not leave after so long is not sent any more: a newer one is.
 const SEND_WITHIN: Millis = Millis::from_secs(30);
+
+/// For so long a car is taken to take as little as it did.
+const TAPERS_FOR: Millis = Millis::from_secs(900);
 
 /// Random numbers of an input from here on are for delays; below, ids of commands are made.
 const DRAWS: u32 = 1_000_000;
@@ -115,7 +118,7 @@ impl Load {
                 max: wiring.max,
                 on: live.on,
                 since: live.since,
-                drawn: self.settled_draw(evse, now),
+                drawn: self.drawn(evse, now),
                 limit: self.kernel.acknowledged(evse, now),
                 ..EvseState::default()
             };
@@ -134,6 +137,24 @@ impl Load {
         let there = self.kernel.station(&wiring.id.station).is_some_and(|known| known.connected());
         let heard = self.kernel.draw(evse).is_some_and(|draw| draw.fresh(now).is_some());
         if there && heard { self.evses[evse as usize].legs } else { Legs::UNKNOWN }
+    }
+
+    /// What a car draws, once it has followed its present limit. Until then, one that took less
+    /// than it might is taken to do so still: else what it leaves to others would change with
+    /// every limit that it is told.
+    fn drawn(&self, evse: u32, now: Timestamp) -> Option<Current> {
+        let tapers = self.evses[evse as usize].tapers;
+        let tapers = tapers.filter(|(at, _)| now.since(*at) <= TAPERS_FOR);
+        self.settled_draw(evse, now).or(tapers.map(|(_, draw)| draw))
+    }
+
+    /// Whether a car takes less than it may, as it was just measured.
+    pub(super) fn tapers(&mut self, evse: u32, at: Timestamp) {
+        let Some(draw) = self.settled_draw(evse, at) else { return };
+        // One that has not begun yet says nothing of what it will take.
+        let tapers = draw >= super::learn::DRAWS
+            && could_take_more(draw, self.kernel.acknowledged(evse, at));
+        self.evses[evse as usize].tapers = tapers.then_some((at, draw));
     }
 
     /// What a car draws under its present limit, once it has followed that.

@@ -29,6 +29,7 @@ pub(super) struct Yard {
 }
 
 /// What was sent: a limit, or an operator's command.
+#[derive(Debug)]
 pub(super) struct Sent {
     pub(super) command: CommandId,
     pub(super) profile: Option<Box<Profile>>,
@@ -187,7 +188,10 @@ fn an_operator_waits_for_a_limit_and_a_decrease_for_no_operator() {
     assert!(sent[0].profile.is_some(), "the operator went first");
     yard.answer(sent[0].command, accepted());
     let sent = yard.pass(3);
-    assert!(matches!(&sent[..], [Sent { profile: None, .. }]), "the operator waits for ever");
+    assert!(
+        matches!(&sent[..], [Sent { profile: None, .. }]),
+        "the operator waits for ever: {sent:?}"
+    );
     let open = sent[0].command;
     // The line is taken when less is to be drawn: after ten seconds the call is given up.
     yard.cut(10);
