@@ -1,5 +1,5 @@
-//! Owns which decreases are worth a message: a limit that is to fall by little stays as it is
-//! while every row holds it, so that a base load that moves does not wear out the memory of every
+//! Owns which decreases are worth a message: a limit that is to fall by little, or to what its car
+//! does not reach anyway, stays as it is while every row holds it, so that a base load that moves does not wear out the memory of every
 //! station; where a row does not, a few go down by a whole step instead of all by a fraction. Must
 //! never keep a limit that a row cannot hold, nor one that keeps another waiting.
 
@@ -42,7 +42,9 @@ impl Shed {
             let worth = worth(known.maximum);
             let steer = &self.steer[evse as usize];
             let falls = told.minus(target);
-            let stays = falls.0 > 0 && falls < worth && target >= steer.needs;
+            // What its car does not take anyway need not be said before somebody else wants it.
+            let bites = known.draw.fresh(view.now).is_none_or(|draw| draw > target);
+            let stays = falls.0 > 0 && target >= steer.needs && (falls < worth || !bites);
             if stays && steer.fixed.is_none() {
                 let lower = told.minus(worth).max(steer.needs.max(steer.least)).min(target);
                 self.kept.push(Kept { evse, told, target, lower });

@@ -85,6 +85,10 @@ impl Bench {
         self.kernel.apply(&Event::Evse { at: self.now, evse: id, what });
     }
 
+    pub(super) fn measured(&mut self, evse: usize, draw: Current) {
+        self.happens(evse, EvseChange::Measured(draw));
+    }
+
     pub(super) fn wait(&mut self, seconds: i64) {
         self.now = self.now.plus(Millis::from_secs(seconds));
     }

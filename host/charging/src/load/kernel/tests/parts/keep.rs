@@ -24,6 +24,22 @@ fn a_little_less_is_not_said_while_the_row_holds_it() {
 }
 
 #[test]
+fn a_limit_that_its_car_does_not_reach_stays_until_somebody_wants_the_room() {
+    let mut bench = bench([14, 13, 6]);
+    bench.measured(0, amps(7));
+    bench.wishes[0] = amps(9);
+    assert_eq!(bench.sent(), []);
+    bench.wishes[2] = amps(16);
+    assert_eq!(bench.sent(), [(0, Why::Decrease, amps(9))]);
+    bench.answer(0, Returned::Accepted);
+    bench.wait(30);
+    // It takes all that it may again: now a lower limit bites.
+    bench.measured(0, amps(9));
+    bench.wishes = [amps(8), amps(13), amps(6)];
+    assert_eq!(bench.sent(), [(0, Why::Decrease, amps(8))]);
+}
+
+#[test]
 fn a_row_that_cannot_hold_it_lowers_a_few_by_a_whole_step() {
     let mut bench = bench([14, 13, 13]);
     let mut messages = 0;
