@@ -10,7 +10,9 @@ use crate::simulation::plan::SECOND;
 use crate::simulation::world::{Break, Happening, World};
 
 /// A limit as it is set, in every version.
-const SETS: &str = "SetChargingProfile";
+fn sets_limit(frame: &Value) -> bool {
+    frame[0] == 2 && (frame[2] == "SetChargingProfile" || frame[2] == "UpdateDynamicSchedule")
+}
 
 /// What is under way.
 #[derive(Debug, Default)]
@@ -26,7 +28,7 @@ pub(in crate::simulation) struct Lines {
 impl World {
     /// A call of the host has come to a station.
     pub(in crate::simulation) fn called(&mut self, frame: &Value) {
-        if self.lines.slow && frame[0] == 2 && frame[2] != SETS {
+        if self.lines.slow && frame[0] == 2 && !sets_limit(frame) {
             self.lines.asked.extend(frame[1].as_str().map(str::to_owned));
         }
     }
@@ -53,7 +55,7 @@ impl World {
             return Some(text);
         }
         let mut frame: Value = serde_json::from_str(&text).expect("the host writes JSON");
-        if frame[0] != 2 || frame[2] != SETS {
+        if !sets_limit(&frame) {
             return Some(text);
         }
         if self.broken == Break::TakesAnyAnswer {
