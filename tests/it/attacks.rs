@@ -81,7 +81,7 @@ const ATTACKS: [&str; 58] = [
 ];
 
 /// Those that touch nothing that is built, and what would have to be built first.
-const NOT_YET: [(usize, &str); 16] = [
+const NOT_YET: [(usize, &str); 15] = [
     (13, "no client certificates: security profile 3 is not there"),
     (14, "no certificates are signed: SignCertificate is always answered as rejected"),
     (19, "no drivers: the API has one operator's token"),
@@ -93,19 +93,17 @@ const NOT_YET: [(usize, &str); 16] = [
     (42, "contract certificates have no room in Authorize yet"),
     (43, "no driver pages"),
     (44, "no quotes before a session"),
-    (45, "no mass commands and no load control"),
-    (46, "no load control"),
+    (45, "no mass commands; how load control spreads starts is tested in busbar-charging"),
     (51, "no OCPI"),
     (53, "no roles: one token; that every route needs it is tested in who_may.rs"),
     (54, "no audit trail beside the fact log"),
 ];
 
 /// Those whose proof is a test of another name: its file and the name.
-const ELSEWHERE: [(usize, &str, &str); 1] = [(
-    56,
-    "tests/it/killed.rs",
-    "what_was_acknowledged_is_there_after_kill_9_and_there_is_one_bill",
-)];
+const ELSEWHERE: [(usize, &str, &str); 2] = [
+    (46, "tests/it/simulation/load.rs", "a_station_that_ignores_its_limits_is_found_out"),
+    (56, "tests/it/siege.rs", "a_host_that_is_killed_again_and_again_loses_and_doubles_nothing"),
+];
 
 #[test]
 fn every_attack_is_tested_or_has_its_reason() {

@@ -73,5 +73,7 @@ fn wh(value: &Value) -> i64 {
 
 /// Files beside sled's log: values that were too large for it.
 pub(super) fn large_files(folder: &Path) -> usize {
-    std::fs::read_dir(folder.join("data/store/sled/blobs")).map_or(0, Iterator::count)
+    let sled = folder.join("data/store/sled");
+    assert!(sled.join("db").is_file(), "{} is not where sled keeps its log", sled.display());
+    std::fs::read_dir(sled.join("blobs")).map_or(0, Iterator::count)
 }

@@ -253,7 +253,7 @@ impl Row {
         );
         if let Some(back) = self.stats.latencies.get(&Kind::Back) {
             line.push_str(&format!(
-                "| … all {} back after {:.1} s (half after {:.1} s) | | | | | | | | | |\n",
+                "| … {} back, the last after {:.1} s (half after {:.1} s) | | | | | | | | | |\n",
                 back.count(),
                 back.max_us() as f64 / 1e6,
                 back.permille_us(500) as f64 / 1e6
