@@ -25,6 +25,7 @@ mod simulation;
 mod site_e2e;
 mod site_file;
 mod site_load;
+mod site_openadr;
 mod site_survey;
 mod store;
 mod support;

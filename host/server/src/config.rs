@@ -2,6 +2,7 @@
 //! environment, read into one validated `Config` value that is passed down. All problems are
 //! found at once, each with its place. Must never hold a default that another file repeats.
 
+mod openadr;
 mod read;
 mod sections;
 mod sites;
@@ -20,6 +21,8 @@ use busbar_charging::units::{Currency, Energy, Millis, Power};
 
 pub use read::Problem;
 pub use values::Cidr;
+
+use crate::openadr::Endpoint;
 
 /// The file that is read where no other is named, if it is there.
 pub const DEFAULT_FILE: &str = "busbar.toml";
@@ -194,8 +197,53 @@ pub struct SiteFile {
     pub stations: Vec<StationId>,
     /// How its load is controlled.
     pub load: Option<LoadConfig>,
+    /// The VTN that its limits and prices come from.
+    pub openadr: Option<OpenAdr>,
     /// The name of the file and the line, as `busbar.toml:12`.
     pub place: String,
+}
+
+/// A VTN of OpenADR 3 that a site hears. What holds when it is silent stands in the site's tree.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OpenAdr {
+    /// Its base address.
+    pub url: Endpoint,
+    /// Where a token is to be had.
+    pub token_url: Endpoint,
+    /// Who logs in; nobody has to where there is none.
+    pub login: Option<(String, Secret)>,
+    /// The id or the name of the program that is followed.
+    pub program: String,
+    /// Only events with one of these targets are asked for.
+    pub targets: Vec<String>,
+    /// As the VTN knows the site.
+    pub ven_name: String,
+    /// How often it is asked.
+    pub poll: Duration,
+    /// The circuit that its limits are for.
+    pub circuit: String,
+    /// After how long a silence the fallback holds.
+    pub timeout: Duration,
+    /// A PEM file of the authorities that are trusted; the system's without.
+    pub ca: Option<PathBuf>,
+}
+
+/// Something that must not be shown.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Secret {
+    /// Itself.
+    Text(String),
+    /// The file that holds it, read whenever it is needed.
+    File(PathBuf),
+}
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Text(_) => f.write_str("a secret"),
+            Self::File(path) => write!(f, "the secret in {}", path.display()),
+        }
+    }
 }
 
 /// The embedded store.

@@ -12,6 +12,7 @@ pub mod http;
 mod level;
 pub mod load_watch;
 pub mod node;
+pub mod openadr;
 pub mod plugins;
 pub mod secrets;
 pub mod serve;

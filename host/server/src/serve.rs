@@ -19,7 +19,7 @@ use crate::http::{self, App};
 use crate::node::{FramePage, FrameQuery, FrameRecord, Frames, Machine, Node, PluginHost};
 use crate::secrets::{InstallationKey, admin_token};
 use crate::telemetry::Metrics;
-use crate::{load_watch, plugins, sites, ws};
+use crate::{load_watch, openadr, plugins, sites, ws};
 
 /// Connections have so long for their last words.
 const LAST_WORDS: Duration = Duration::from_secs(10);
@@ -38,6 +38,7 @@ pub struct Host {
     frames: FrameLog,
     space: tokio::task::JoinHandle<()>,
     loads: tokio::task::JoinHandle<()>,
+    vtns: Vec<tokio::task::JoinHandle<()>>,
     addresses: Addresses,
     token: (String, PathBuf),
 }
@@ -102,7 +103,8 @@ impl Host {
         let space = tokio::spawn(watch_space(keeper, machine.low_space()));
         let loads =
             tokio::spawn(load_watch::watch(node.clone(), app.metrics(), app.alerts().clone()));
-        Ok(Self { machine, node, ocpp, https, app, frames, space, loads, addresses, token })
+        let vtns = openadr::follow(&node, &app.metrics(), &config.sites);
+        Ok(Self { machine, node, ocpp, https, app, frames, space, loads, vtns, addresses, token })
     }
 
     /// Where it listens.
@@ -122,6 +124,7 @@ impl Host {
 
     /// Ends in order: no new connections, last words of those that are open, the last commit.
     pub async fn stop(self) {
+        self.vtns.iter().for_each(tokio::task::JoinHandle::abort);
         self.machine.drain();
         self.app.end_streams();
         self.ocpp.stop(LAST_WORDS).await;

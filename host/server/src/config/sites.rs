@@ -61,7 +61,15 @@ fn site(section: &Section<'_>, common: &Site) -> Option<SiteFile> {
         };
         texts(value)?.into_iter().map(one).collect()
     });
-    let load = section.raw("load").and_then(|value| load(value, section.problems));
+    let mut load = section.raw("load").and_then(|value| load(value, section.problems));
+    let openadr = section.has("openadr").then(|| {
+        let config = load.as_mut().map(|(config, _)| config);
+        super::openadr::openadr(
+            &section.section("openadr"),
+            id.as_ref().map(SiteId::as_str),
+            config,
+        )
+    });
     if let Some((config, places)) = &load {
         check(config, &stations, section, places);
     }
@@ -74,6 +82,7 @@ fn site(section: &Section<'_>, common: &Site) -> Option<SiteFile> {
         party,
         stations,
         load: load.map(|(config, _)| config),
+        openadr: openadr.flatten(),
         place: section.origin.in_file(),
     })
 }

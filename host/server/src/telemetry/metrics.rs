@@ -2,6 +2,7 @@
 //! token or anything else that a peer can choose. Must never grow with the number of peers.
 
 mod load;
+mod openadr;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,6 +20,7 @@ use prometheus_client::registry::{Registry, Unit};
 
 use self::load::LoadMetrics;
 pub use self::load::{RowLoad, SiteLoad};
+use self::openadr::OpenAdrMetrics;
 use crate::node::Status;
 
 /// All metrics. Cheap to clone.
@@ -42,6 +44,7 @@ struct Inner {
     commit_seconds: Histogram,
     restarts: Counter,
     load: LoadMetrics,
+    openadr: OpenAdrMetrics,
     stations: Gauge,
     connected: Gauge,
     open_sessions: Gauge,
@@ -111,6 +114,7 @@ impl Metrics {
             commit_seconds: seconds(),
             restarts: Counter::default(),
             load: LoadMetrics::new(),
+            openadr: OpenAdrMetrics::default(),
             stations: Gauge::default(),
             connected: Gauge::default(),
             open_sessions: Gauge::default(),
@@ -121,6 +125,7 @@ impl Metrics {
         inner.register_counts();
         inner.register_state();
         inner.load.register(&mut inner.registry);
+        inner.openadr.register(&mut inner.registry);
         Self { inner: Arc::new(inner) }
     }
 
@@ -196,6 +201,16 @@ impl Metrics {
     /// How the load of all controlled sites stands now.
     pub fn observe_loads(&self, sites: &[SiteLoad]) {
         self.inner.load.sites(sites);
+    }
+
+    /// The VTN of a site was looked at. `result` is one of a few words of ours.
+    pub fn openadr_poll(&self, site: &str, result: &'static str) {
+        self.inner.openadr.poll(site, result);
+    }
+
+    /// An event of the VTN of a site could not be read.
+    pub fn openadr_bad_event(&self, site: &str) {
+        self.inner.openadr.bad_event(site);
     }
 
     /// Where the node stands now.

@@ -108,3 +108,80 @@ fn what_is_wrong_is_told_with_its_line() {
         assert!(found.iter().any(hit), "{to}\n{expected}\n{found:#?}");
     }
 }
+
+/// The site of the north with a VTN.
+fn with_vtn(lines: &str) -> String {
+    let section = format!("[sites.openadr]\n{lines}\n[[sites]]\nid = \"south\"");
+    NORTH.replace("[[sites]]\nid = \"south\"", &section)
+}
+
+const VTN: &str = r#"url = "https://vtn.example.org/openadr3"
+program = "grid"
+fallback = "25 kW"
+"#;
+
+#[test]
+fn a_vtn_is_read_and_its_limits_have_a_source_in_the_tree() {
+    let site = parse(&with_vtn(VTN), &[]).unwrap().sites.remove(0);
+    let openadr = site.openadr.unwrap();
+    assert_eq!((&*openadr.circuit, &*openadr.ven_name), ("grid", "north"));
+    assert_eq!(openadr.token_url, openadr.url.join("auth/token"));
+    assert_eq!((openadr.login, openadr.poll.as_secs()), (None, 60));
+    let [dso, source] = site.load.unwrap().tree.circuits.remove(0).external.try_into().unwrap();
+    assert_eq!((&*dso.source, &*source.source), ("dso", "openadr"));
+    assert_eq!(source.timeout_seconds, Some(900));
+    assert_eq!(source.fallback_power.unwrap().to_string(), "25 kW");
+    let more = format!(
+        "{VTN}client_id = \"b\"\nclient_secret_file = \"vtn\"\ncircuit = \"feeder\"\n\
+         token_url = \"https://id.example.org\"\nca = \"ca.pem\"\nven_name = \"v\"\n\
+         targets = [\"a\"]\npoll = \"10s\"\ntimeout = \"20s\""
+    );
+    let site = parse(&with_vtn(&more), &[]).unwrap().sites.remove(0);
+    let openadr = site.openadr.unwrap();
+    assert_eq!(format!("{:?}", openadr.login.unwrap().1), "the secret in /etc/busbar/vtn");
+    assert_eq!((&*openadr.circuit, openadr.targets), ("feeder", vec!["a".to_owned()]));
+    assert_eq!(site.load.unwrap().tree.circuits[1].external.len(), 1);
+    let text = format!("{VTN}client_id = \"b\"");
+    let env = [("BUSBAR_SITES__0__OPENADR__CLIENT_SECRET", "hunter2")];
+    let config = parse(&with_vtn(&text), &env).unwrap();
+    assert!(!format!("{config:?}").contains("hunter2"));
+}
+
+#[test]
+fn what_is_wrong_with_a_vtn_is_told_with_its_line() {
+    let without = |key: &str| {
+        VTN.lines().filter(|line| !line.starts_with(key)).collect::<Vec<_>>().join("\n")
+    };
+    let also = |line: &str| format!("{VTN}{line}");
+    let as_url = |url: &str| VTN.replace("https://vtn.example.org", url);
+    for (lines, expected) in [
+        (without("url"), "39:1: sites.openadr.url is missing: the VTN's base address"),
+        (without("program"), "39:1: sites.openadr.program is missing: "),
+        (without("fallback"), "39:1: sites.openadr.fallback is missing: "),
+        (as_url("vtn.example.org"), "40:7: sites.openadr.url: \"vtn.example.org/openadr3\" is no"),
+        (as_url("http://vtn.example.org"), "40:7: sites.openadr.url: without TLS anyone"),
+        (also("token_url = \"http://a.example\""), "43:13: sites.openadr.token_url: without TLS"),
+        (VTN.replace("25 kW", "25"), "42:12: sites.openadr.fallback: \"25\" needs a unit"),
+        (VTN.replace("25 kW", "-1 kW"), "42:12: sites.openadr.fallback: -1 kW is below zero"),
+        (VTN.replace("\"grid\"", "\"\""), "41:11: sites.openadr.program: \"\": it has 1 to 128"),
+        (also("poll = \"10m\""), "sites.openadr.timeout: 900s is shorter than two polls"),
+        (also("poll = \"0s\""), "43:8: sites.openadr.poll: 0ns is not between"),
+        (also("circuit = \"attic\""), "43:11: sites.openadr.circuit: the tree has no circuit"),
+        (also("client_id = \"b\""), "sites.openadr.client_id needs sites.openadr.client_secret_"),
+        (also("client_secret = \"b\""), "sites.openadr.client_id is missing: whose secret"),
+        (also("secret = \"b\""), "43:1: unknown key sites.openadr.secret; known here: "),
+    ] {
+        let found = parse(&with_vtn(&lines), &[]).expect_err(expected);
+        let at = "/etc/busbar/busbar.toml:";
+        let hit = |one: &String| one.starts_with(at) && one.contains(expected);
+        assert!(found.iter().any(hit), "{lines}\n{expected}\n{found:#?}");
+    }
+    for lines in
+        [as_url("http://127.0.0.1:80"), as_url("http://vtn.example.org") + "allow_plaintext = true"]
+    {
+        parse(&with_vtn(&lines), &[]).unwrap();
+    }
+    let bare = "[[sites]]\nid = \"bare\"\n[sites.openadr]\n";
+    let found = parse(&format!("{bare}{VTN}"), &[]).expect_err("no load");
+    assert!(found[0].contains("the site has no load that could be limited"), "{found:?}");
+}

@@ -1,6 +1,7 @@
 //! How the load of a site looks on the API at one moment. Must never say less of a limit than who
 //! set it, nor hide a meter that is not heard.
 
+use busbar_charging::fact::load::PriceSlot;
 use busbar_charging::load::amount::Amount;
 use busbar_charging::load::config::Config;
 use busbar_charging::load::kernel::meter::Standing as Known;
@@ -41,6 +42,20 @@ pub struct Load {
     /// What the next 24 hours are planned to be; absent where there is no plan.
     #[serde(skip_serializing_if = "Option::is_none")]
     plan: Option<Vec<Planned>>,
+    /// What energy costs the site, as it was told to the planner; absent where there is no plan.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    prices: Option<Vec<Priced>>,
+}
+
+/// What a kWh costs for a while.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = LoadPriced)]
+pub(super) struct Priced {
+    from: Time,
+    until: Time,
+    /// In the site's currency, as decimal text.
+    #[schema(example = "0.2534")]
+    per_kwh: String,
 }
 
 /// What is planned for a while.
@@ -266,8 +281,15 @@ impl Load {
             meters: view.meters.iter().map(Meter::from).collect(),
             uncontrolled_stations: view.strangers.iter().map(ToString::to_string).collect(),
             plan: view.plan.as_ref().map(planned),
+            prices: view.plan.as_ref().map(|plan| plan.prices.iter().map(Priced::from).collect()),
             configuration: Config::clone(&view.config),
         }
+    }
+}
+
+impl From<&PriceSlot> for Priced {
+    fn from(slot: &PriceSlot) -> Self {
+        Self { from: Time(slot.from), until: Time(slot.until), per_kwh: slot.price.to_decimal(0) }
     }
 }
 
