@@ -50,6 +50,8 @@ pub enum AlertKind {
     FailedToken,
     /// An EVSE draws more than it may: it is counted with what it draws.
     LoadLimitIgnored,
+    /// A station says that it allows an EVSE more than it was told: it is counted with that.
+    LoadStationAllowsMore,
     /// A meter of a site's circuit is silent.
     LoadMeterSilent,
     /// A source of limits is silent, and its fallback holds.
@@ -80,6 +82,7 @@ impl AlertKind {
             Self::TooManyConnections => "too_many_connections",
             Self::FailedToken => "failed_token",
             Self::LoadLimitIgnored => "load_limit_ignored",
+            Self::LoadStationAllowsMore => "load_station_allows_more",
             Self::LoadMeterSilent => "load_meter_silent",
             Self::LoadSourceSilent => "load_source_silent",
             Self::LoadWriteBudget => "load_write_budget",

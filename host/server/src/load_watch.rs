@@ -24,6 +24,8 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const COMMISSIONING: Millis = Millis::from_secs(60);
 /// A limit that has just fallen is kept by cars some seconds later.
 const OVER: Millis = Millis::from_secs(15);
+/// So much beyond its limit is within what a meter may be wrong.
+const TOLERANCE: Current = Current(1_000);
 
 /// Looks at all sites until the task is ended.
 pub async fn watch(node: Node, metrics: Metrics, alerts: Alerts) {
@@ -177,8 +179,20 @@ fn wrong(site: &str, view: &LoadView) -> Vec<Standing> {
 
 fn of_evse(site: &str, evse: &EvseView) -> Vec<Standing> {
     let mut found = Vec::new();
-    if evse.disobedient {
-        let drawn = evse.drawn.map_or(Current::ZERO, |(_, drawn)| drawn);
+    if let Some(claimed) = evse.claimed {
+        let detail = format!(
+            "asked what it is going to do (GetCompositeSchedule), its station says that it allows \
+             {} where it was told {}: it is counted with that, and the others of site {site} get \
+             less",
+            Amps(claimed),
+            Amps(evse.limit)
+        );
+        let (kind, subject) = (AlertKind::LoadStationAllowsMore, evse.evse.to_string());
+        found.push(Standing { kind, subject, detail });
+    }
+    let drawn = evse.drawn.map_or(Current::ZERO, |(_, drawn)| drawn);
+    // That it says so is no proof that it does so.
+    if evse.disobedient && (evse.claimed.is_none() || drawn > evse.limit.plus(TOLERANCE)) {
         let detail = format!(
             "it draws {} where it may draw {}: it is counted with what it draws, and the others of \
              site {site} get less",

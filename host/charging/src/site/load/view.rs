@@ -161,8 +161,10 @@ pub struct EvseView {
     pub cap: Option<Current>,
     /// Whether it can be told a limit now.
     pub commandable: bool,
-    /// Whether it draws more than it may, and is counted with that.
+    /// Whether it draws more than it may, or says that it would, and is counted with that.
     pub disobedient: bool,
+    /// What its station says that it allows on a phase, where that is more than it was told.
+    pub claimed: Option<Current>,
     /// How often its station was written to today.
     pub writes: u32,
     /// Whether that is as often as its budget of a day allows.
@@ -292,6 +294,7 @@ impl Load {
             legs: self.legs(evse, now),
             commandable: self.kernel.is_commandable(evse, now),
             disobedient: self.kernel.draw(evse).is_some_and(|draw| draw.is_disobedient()),
+            claimed: self.kernel.draw(evse).and_then(|draw| draw.claimed()),
             writes,
             over_budget: writes >= budget,
             evse: id,

@@ -213,6 +213,36 @@ async fn metrics_and_alerts_follow_the_load() {
 }
 
 #[tokio::test]
+async fn a_station_that_says_that_it_allows_more_is_an_alert_until_it_does_not() {
+    let rig = north().await;
+    let mut watch = Watch::default();
+    let view = rig.app.node.load(&"north".into(), Duration::from_secs(1)).await.unwrap();
+    let mut view = *view.unwrap();
+    view.meters.clear();
+    for (claimed, drawn, expected) in [
+        (Some(25_000), 16_000, &["load_station_allows_more"][..]),
+        (Some(25_000), 25_000, &["load_limit_ignored", "load_station_allows_more"]),
+        (None, 25_000, &["load_limit_ignored"]),
+        (None, 16_000, &[]),
+    ] {
+        let evse = &mut view.evses[0];
+        evse.limit = Current(16_000);
+        evse.claimed = claimed.map(Current);
+        evse.drawn = Some((view.at, Current(drawn)));
+        evse.disobedient = claimed.is_some() || drawn > 16_000;
+        watch.seen(&[("north".to_owned(), view.clone())], &rig.app.metrics, rig.app.alerts());
+        let found = rig.get("/api/v1/alerts?standing=true").await.json;
+        let items = found["items"].as_array().unwrap().iter();
+        let mut kinds: Vec<_> = items.map(|one| one["kind"].as_str().unwrap()).collect();
+        kinds.sort_unstable();
+        assert_eq!(kinds, expected, "{claimed:?} {drawn}: {found}");
+        for one in found["items"].as_array().unwrap() {
+            assert_eq!(one["subject"], "CS1/1", "{one}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn what_load_control_does_is_told_as_events() {
     let rig = north().await;
     let mut follower = Follower::open(&rig, "/api/v1/events?type=load.", None).await;

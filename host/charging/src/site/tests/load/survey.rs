@@ -189,7 +189,7 @@ fn what_a_station_says_that_it_allows_too_much_counts_until_it_says_otherwise() 
     yard.answer(command, schedule(&[(0, Some(25))]));
     let evse = yard.evse();
     assert!(evse.disobedient && !evse.commandable, "{evse:?}");
-    assert_eq!(evse.exposure, amps(25), "{evse:?}");
+    assert_eq!((evse.exposure, evse.claimed), (amps(25), Some(amps(25))), "{evse:?}");
     // Though it is measured to draw nothing now, its word counts; it is asked again, but not soon.
     for _ in 0..35 {
         yard.report(ReportKind::Updated, &[("L1", 0)]);
@@ -201,7 +201,7 @@ fn what_a_station_says_that_it_allows_too_much_counts_until_it_says_otherwise() 
     yard.answer(command, schedule(&[(0, Some(0))]));
     // What it drew beyond its limit counts on, with its margin: it has not obeyed since.
     yard.report(ReportKind::Updated, &[("L1", 0)]);
-    assert_eq!(yard.evse().exposure, Current(18_600));
+    assert_eq!((yard.evse().exposure, yard.evse().claimed), (Current(18_600), None));
 }
 
 #[test]
