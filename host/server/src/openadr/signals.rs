@@ -22,7 +22,9 @@ pub(super) const HORIZON: Millis = Millis::from_secs(8 * 24 * 60 * 60);
 /// So many limits and so many prices are told; the later ones when their time comes nearer.
 pub(super) const MOST: usize = 1_000;
 /// No limit is as large, in W.
-const LARGEST: i64 = 1_000_000_000_000;
+const LARGEST: i64 = 10_000_000_000;
+/// Nor is a kWh as dear, in millionths.
+const DEAREST: i64 = 1_000_000_000_000;
 const LIMIT: &str = "IMPORT_CAPACITY_LIMIT";
 const PRICE: &str = "PRICE";
 
@@ -201,7 +203,11 @@ fn price(
     if let Some(currency) = currency.filter(|code| *code != listener.currency.to_string()) {
         return Err(format!("its currency is {currency:?}, the site's is {}", listener.currency));
     }
-    one(payload, 6, Rounding::Nearest).map(Micros)
+    let price = one(payload, 6, Rounding::Nearest)?;
+    if price.abs() > DEAREST {
+        return Err(format!("{} is no price of a kWh", payload.values[0]));
+    }
+    Ok(Micros(price))
 }
 
 /// The one value of a payload.

@@ -216,6 +216,7 @@ fn what_is_wrong_is_named_and_the_others_go_on() {
             "e: interval 0: PRICE: its units are \"MWH\": KWH is known".into(),
         ),
         (foreign, "e: interval 0: PRICE: its currency is \"SEK\", the site's is EUR".into()),
+        (price(json!(1_000_001)), "e: interval 0: PRICE: 1000001 is no price of a kWh".into()),
         (timeless, "e: interval 0: nothing says when it begins".into()),
         (unsaid, "e: it begins now, and nothing says when that was".into()),
         (
@@ -295,7 +296,7 @@ fn what_is_said_stays_the_same_while_time_passes_and_is_bounded() {
     let period = json!({ "start": at("10:00"), "duration": "PT1M" });
     let many: Vec<_> = (0..4_000).map(|n| interval(LIMIT, json!(n % 2))).collect();
     let long = event("e", json!({ "intervalPeriod": period, "intervals": many }));
-    let first = look(&program(json!(null)), &[long.clone()], ten());
+    let first = look(&program(json!(null)), std::slice::from_ref(&long), ten());
     assert_eq!(first.limits.len(), MOST);
     let later = ten().plus(Millis(10 * 60_000));
     let second = look(&program(json!(null)), &[long], later);
