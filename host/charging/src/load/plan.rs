@@ -7,6 +7,7 @@ pub mod greedy;
 pub mod lp;
 pub mod scarcity;
 pub mod settings;
+mod surplus;
 
 pub use self::asked::{Asked, Parked};
 
@@ -29,6 +30,11 @@ pub struct Question<'a> {
     pub scarce: &'a [bool],
     /// Millionths of the currency for a kWh in each slot; it ends where prices are not known yet.
     pub prices: &'a [i64],
+    /// What the site generates in each slot beyond what it uses, EVSEs apart; nothing where it
+    /// ends.
+    pub surplus: &'a [Power],
+    /// Millionths of the currency that a kWh of the surplus earns if nobody takes it.
+    pub feed_in: i64,
     /// The cars that want to charge.
     pub cars: &'a [Car],
     /// EVSEs without a car, where one may come.

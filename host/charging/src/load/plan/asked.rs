@@ -4,10 +4,11 @@
 use std::sync::Arc;
 
 use super::departure::Departures;
+use super::surplus::is_priced;
 use super::{Car, Question};
 use crate::load::legs::Legs;
 use crate::load::rows::Rows;
-use crate::units::{Current, Energy, Millis, Timestamp};
+use crate::units::{Current, Energy, Millis, Power, Timestamp};
 
 /// A question that owns what it asks.
 #[derive(Clone, Debug)]
@@ -26,6 +27,10 @@ pub struct Asked {
     pub scarce: Vec<bool>,
     /// As in `Question`.
     pub prices: Vec<i64>,
+    /// As in `Question`.
+    pub surplus: Vec<Power>,
+    /// As in `Question`.
+    pub feed_in: i64,
     /// The cars that want to charge.
     pub cars: Vec<Parked>,
     /// As in `Question`.
@@ -54,6 +59,11 @@ pub struct Parked {
 }
 
 impl Asked {
+    /// Whether it matters when a car charges: only then may one wait.
+    pub fn is_priced(&self) -> bool {
+        is_priced(&self.prices, &self.surplus, self.feed_in)
+    }
+
     /// Asks a planner.
     pub fn of<T>(&self, ask: impl FnOnce(&Question<'_>) -> T) -> T {
         let cars: Vec<_> = self.cars.iter().map(|car| self.car(car)).collect();
@@ -64,6 +74,8 @@ impl Asked {
             headroom: &self.headroom,
             scarce: &self.scarce,
             prices: &self.prices,
+            surplus: &self.surplus,
+            feed_in: self.feed_in,
             cars: &cars,
             free: &self.free,
         })

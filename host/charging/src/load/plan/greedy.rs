@@ -42,10 +42,11 @@ impl Planner for Greedy {
         let scarce = scarce_rows(question, self.coming, self.scarce, needs);
         let mut plan = Plan::empty(question, "greedy");
         let mut order = Vec::new();
-        let is_priced = question.prices.iter().any(|price| *price != question.prices[0]);
+        let prices = question.mixed_prices();
+        let is_priced = prices.iter().any(|price| *price != prices[0]);
         for (car, span) in question.cars.iter().zip(&spans) {
             let waits = is_priced && may_wait(question, car, &scarce);
-            let caps = waits.then(|| cheapest(question, *span, &mut order)).flatten();
+            let caps = waits.then(|| cheapest(&prices, *span, &mut order)).flatten();
             plan.expect_under(question, car, caps.as_deref().unwrap_or_default());
             if let Some(caps) = caps {
                 plan.wishes.push(Wish { evse: car.evse, caps, targets: Vec::new() });
@@ -64,19 +65,15 @@ impl Greedy {
 }
 
 /// Caps of zero but in the cheapest slots that are enough; `None` where there is no choice.
-fn cheapest(
-    question: &Question<'_>,
-    span: Span,
-    order: &mut Vec<usize>,
-) -> Option<Vec<Option<Current>>> {
-    let known = span.until.min(question.prices.len());
+fn cheapest(prices: &[i64], span: Span, order: &mut Vec<usize>) -> Option<Vec<Option<Current>>> {
+    let known = span.until.min(prices.len());
     let slots = usize::try_from((span.need + 999) / 1_000).unwrap_or(usize::MAX);
     if slots >= known {
         return None;
     }
     order.clear();
     order.extend(0..known);
-    order.sort_by_key(|slot| (question.prices[*slot], *slot));
+    order.sort_by_key(|slot| (prices[*slot], *slot));
     let mut caps = vec![Some(Current::ZERO); known];
     for slot in order.iter().take(slots) {
         caps[*slot] = None;

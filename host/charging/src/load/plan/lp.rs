@@ -4,19 +4,20 @@
 //! Must never be the only plan: what it cannot solve is left to the greedy one.
 
 mod problem;
+mod worth;
 
 use super::greedy::Greedy;
 use super::scarcity::{Need, may_wait, scarce_rows};
 use super::{Car, Plan, Planner, Question, Wish};
 use crate::units::{Current, Millis};
 use problem::{Column, Grid, solve};
+use worth::Worth;
 
 /// A car that is there with a chance of so many thousandths is taken to be, when needs are summed.
 const THERE: u32 = 500;
 
-/// Who waits does so for a reason: energy is worth so much less at the end of what is planned, so
-/// that of two slots of one price the earlier is taken.
-const LATER: f64 = 0.01;
+/// A car that follows a surplus with so much of what it can take takes all.
+const ALL: f64 = 0.97;
 
 /// The linear program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,11 +61,15 @@ impl Lp {
         let needs = question.cars.iter();
         let needs = needs.map(|car| Need::of(question, car, car.slots_there(THERE))).collect();
         let scarce = scarce_rows(question, self.greedy.coming, self.greedy.scarce, needs);
-        let is_priced = question.prices.iter().any(|price| *price != question.prices[0]);
+        let is_priced = question.is_priced();
         let waits = |car| is_priced && may_wait(question, car, &scarce);
         let waits: Vec<_> = question.cars.iter().map(waits).collect();
-        let columns = self.columns(question, &grid, &waits);
-        let shares = solve(question, &grid, &columns, self.budget)?;
+        let worth = Worth::new(question, &grid, self.value);
+        let columns = self.columns(question, &grid, &waits, &worth);
+        let spares = worth.spares(&grid, &columns, &waits);
+        let shares = solve(question, &grid, &columns, &spares, self.budget)?;
+        let mut there = vec![None; grid.ends.len()];
+        spares.iter().for_each(|spare| there[spare.slot] = Some(spare.there));
         let mut currents = vec![vec![0.0; grid.ends.len()]; question.cars.len()];
         for (column, share) in columns.iter().zip(shares) {
             currents[column.car][column.slot] += share * column.part.0 as f64;
@@ -76,7 +81,7 @@ impl Lp {
                 plan.expect(question, car, slot, current);
             }
             let (caps, targets) = if waits {
-                (caps(question, &grid, car, &currents), Vec::new())
+                (caps(question, &grid, car, &currents, &there), Vec::new())
             } else {
                 let target = |(_, current): (usize, &f64)| Some(Current(current.round() as i64));
                 (Vec::new(), grid.spread(currents.iter().enumerate().map(target)))
@@ -88,10 +93,14 @@ impl Lp {
 
     /// A column for each car and slot; two in the first slot of a car that charges, whose minimum
     /// is worth more than the rest.
-    fn columns(&self, question: &Question<'_>, grid: &Grid, waits: &[bool]) -> Vec<Column> {
-        let worth = Worth::new(question.prices, self.value);
+    fn columns(
+        &self,
+        question: &Question<'_>,
+        grid: &Grid,
+        waits: &[bool],
+        worth: &Worth<'_>,
+    ) -> Vec<Column> {
         let spared = self.pause.0 as f64 / question.slot.0.max(1) as f64;
-        let horizon = grid.ends.last().copied().unwrap_or(1).max(1) as f64;
         let mut columns = Vec::new();
         for (index, (car, waits)) in question.cars.iter().zip(waits).enumerate() {
             for (slot, range) in grid.ranges().enumerate() {
@@ -101,10 +110,9 @@ impl Lp {
                 if chance <= 0.0 {
                     break;
                 }
-                let later = 1.0 - LATER * range.start as f64 / horizon;
-                let reason = if *waits { worth.of(question.prices, range) * later } else { 1.0 };
-                let weight = chance * reason;
-                let column = Column { car: index, slot, weight, part: car.max };
+                let weight = chance * if *waits { worth.of(range) } else { 1.0 };
+                let takes = if *waits { chance } else { 0.0 };
+                let column = Column { car: index, slot, weight, takes, part: car.max };
                 if slot > 0 || !car.is_on {
                     columns.push(column);
                     continue;
@@ -118,39 +126,27 @@ impl Lp {
     }
 }
 
-/// What a kWh is worth by its price: 1 at the lowest.
-struct Worth {
-    value: f64,
-    lowest: f64,
-    highest: i64,
-}
-
-impl Worth {
-    fn new(prices: &[i64], spreads: u32) -> Self {
-        let highest = prices.iter().max().copied().unwrap_or(0);
-        let lowest = prices.iter().min().copied().unwrap_or(0);
-        let spread = highest.saturating_sub(lowest).max(1) as f64;
-        let value = highest as f64 + f64::from(spreads.max(1)) * spread;
-        Self { value, lowest: lowest as f64, highest }
-    }
-
-    /// In a range of slots. What is not known is taken for the highest.
-    fn of(&self, prices: &[i64], slots: std::ops::Range<usize>) -> f64 {
-        let length = slots.len().max(1) as f64;
-        let sum: f64 =
-            slots.map(|slot| prices.get(slot).copied().unwrap_or(self.highest) as f64).sum();
-        (self.value - sum / length) / (self.value - self.lowest)
-    }
-}
-
-/// Caps of zero in the slots in which a car is to get less than half of what it could take.
-fn caps(question: &Question<'_>, grid: &Grid, car: &Car, currents: &[f64]) -> Vec<Option<Current>> {
-    let max = car.max.0.max(1) as f64;
+/// Caps of zero in the slots in which a car is to get less than half of what it could take. Where
+/// there is a surplus of less than that (in W), it may have what it is to get of it: beyond that it
+/// would take from the grid.
+fn caps(
+    question: &Question<'_>,
+    grid: &Grid,
+    car: &Car,
+    currents: &[f64],
+    surplus: &[Option<f64>],
+) -> Vec<Option<Current>> {
+    let (max, power) = (car.max.0.max(1) as f64, car.power(question).0 as f64);
     let mut left = car.need(question) as f64 / 1e3;
     let lengths: Vec<_> = grid.ranges().map(|range| range.len() as f64).collect();
     grid.spread(currents.iter().enumerate().map(|(slot, current)| {
         let could = (left / lengths[slot]).clamp(0.0, 1.0);
         left -= current / max * lengths[slot];
+        let is_less = surplus[slot].is_some_and(|surplus| surplus < power);
+        if is_less && current * 2.0 >= car.min.0 as f64 {
+            let cap = Current(current.round() as i64).max(car.min);
+            return (*current < max * ALL).then_some(cap);
+        }
         (current / max < could / 2.0).then_some(Current::ZERO)
     }))
 }

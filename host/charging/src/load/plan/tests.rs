@@ -1,6 +1,7 @@
 //! Departures that are learned, the cheapest slots, and the linear program.
 
 mod lp;
+mod surplus;
 
 use super::departure::Departures;
 use super::greedy::Greedy;
@@ -57,6 +58,8 @@ fn ask(prices: &[i64], headroom: i64) -> Plan {
         headroom: &[Current(headroom)],
         scarce: &[],
         prices,
+        surplus: &[],
+        feed_in: 0,
         cars: &cars,
         free: &[],
     })

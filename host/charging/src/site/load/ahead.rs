@@ -63,7 +63,7 @@ impl Site {
             return;
         }
         let asked = load.asked(now, self.load_zone());
-        let lowers = differ(&asked.prices);
+        let lowers = asked.is_priced();
         let laxity = load.config.policy == crate::load::fill::Policy::Laxity;
         // Of a car of which nothing is known nothing is taken from a plan.
         let known = |state: &EvseState| state.energy.is_some() && state.departure.is_some();
@@ -96,7 +96,7 @@ impl Site {
         let Some(load) = self.load() else { return };
         let Some(wanted) = &load.planning.wanted else { return };
         let asked = load.asked(now, self.load_zone());
-        let (number, lowers) = (wanted.number, differ(&asked.prices));
+        let (number, lowers) = (wanted.number, asked.is_priced());
         let (until, scarce) = (now.plus(PATIENCE), Vec::new());
         let (from, slot, slots) = (asked.from, asked.slot, asked.slots);
         let wanted = LoadPlanWanted { at: now, number, until, from, slot, slots, lowers, scarce };
@@ -149,20 +149,11 @@ impl Load {
         let states = self.states(now);
         let shared = self.shared();
         let from = Timestamp(now.0 - now.0.rem_euclid(SLOT.0));
-        let (mut cars, mut free, mut demand) = (Vec::new(), Vec::new(), Power::ZERO);
+        let (mut cars, mut free) = (Vec::new(), Vec::new());
         let mut headroom = self.room(now).announced;
         for (evse, state) in (0..).zip(&states) {
             match state.demand {
-                Demand::Wants => {
-                    let car = self.parked(evse, state, &shared);
-                    let wiring = &self.rows.evses()[evse as usize];
-                    let legs = match car.legs.count() {
-                        0 => u32::from(wiring.legs),
-                        count => count,
-                    };
-                    demand = demand.plus(wiring.power(car.max, legs));
-                    cars.push(car);
-                }
+                Demand::Wants => cars.push(self.parked(evse, state, &shared)),
                 Demand::Fixed(exposure) => {
                     for (row, a) in self.rows.of_evse(evse, state.legs) {
                         let part = exposure.0.saturating_mul(i64::from(a)) / 1_000;
@@ -183,32 +174,26 @@ impl Load {
             scarce: if self.planning.scarce.is_empty() { Vec::new() } else { scarce.collect() },
             rows: Arc::clone(&self.rows),
             headroom,
-            prices: self.prices(now, from, demand, zone),
+            prices: self.prices(from, zone),
+            surplus: self.surplus(now, from),
+            feed_in: self.config.plan.feed_in.0,
             cars,
             free,
         }
     }
 
-    /// What energy costs in each slot, as far as that is known: where a surplus is left over, its
-    /// part costs what it would earn.
-    fn prices(&self, now: Timestamp, from: Timestamp, demand: Power, zone: &str) -> Vec<i64> {
-        let (planning, settings) = (&self.planning, &self.config.plan);
-        let clock = Clock::of(settings, zone);
-        let surplus = |at: Timestamp, slot: usize| {
-            let measured = planning.surplus.filter(|(seen, _)| now.since(*seen) < MEASURED_FOR);
-            let measured = measured.filter(|_| slot < MEASURED).map(|(_, power)| power);
-            let of = planning.forecast.partition_point(|known| known.until <= at);
-            let forecast = planning.forecast.get(of).filter(|known| known.from <= at);
-            measured.or(forecast.map(|known| known.power)).unwrap_or_default().0.max(0)
-        };
+    /// What energy from the grid costs in each slot, as far as that is known.
+    fn prices(&self, from: Timestamp, zone: &str) -> Vec<i64> {
+        let planning = &self.planning;
+        let clock = Clock::of(&self.config.plan, zone);
         let any_surplus = planning.surplus.is_some_and(|(_, power)| power > Power::ZERO)
             || !planning.forecast.is_empty();
         let mut prices = Vec::new();
         for slot in 0..SLOTS as usize {
-            let at = from.plus(Millis(SLOT.0 * slot as i64 + SLOT.0 / 2));
+            let at = middle(from, slot);
             let of = planning.prices.partition_point(|known| known.until <= at);
             let known = planning.prices.get(of).filter(|known| known.from <= at);
-            let price = match (known, &clock) {
+            prices.push(match (known, &clock) {
                 (Some(known), _) => known.price.0,
                 (None, Some(clock)) if planning.prices.is_empty() => {
                     if clock.is_off_peak(at) {
@@ -219,13 +204,27 @@ impl Load {
                 }
                 (None, _) if any_surplus && planning.prices.is_empty() => NOMINAL,
                 (None, _) => break,
-            };
-            let share = (surplus(at, slot).saturating_mul(1_000) / demand.0.max(1)).min(1_000);
-            let earns = settings.feed_in.0.min(price);
-            let less = i128::from(price - earns) * i128::from(share) / 1_000;
-            prices.push(price - i64::try_from(less).unwrap_or(0));
+            });
         }
         prices
+    }
+
+    /// What is left over in each slot beside the EVSEs: as measured, soon as forecast; up to the
+    /// last slot in which anything is.
+    fn surplus(&self, now: Timestamp, from: Timestamp) -> Vec<Power> {
+        let planning = &self.planning;
+        let measured = planning.surplus.filter(|(seen, _)| now.since(*seen) < MEASURED_FOR);
+        let in_slot = |slot: usize| {
+            let at = middle(from, slot);
+            let measured = measured.filter(|_| slot < MEASURED).map(|(_, power)| power);
+            let of = planning.forecast.partition_point(|known| known.until <= at);
+            let forecast = planning.forecast.get(of).filter(|known| known.from <= at);
+            measured.or(forecast.map(|known| known.power)).unwrap_or_default().max(Power::ZERO)
+        };
+        let mut surplus: Vec<_> = (0..SLOTS as usize).map(in_slot).collect();
+        surplus
+            .truncate(surplus.iter().rposition(|power| *power > Power::ZERO).map_or(0, |n| n + 1));
+        surplus
     }
 
     /// The rows that hold back a car which has hardly more time than it needs.
@@ -362,8 +361,8 @@ fn powers(each: impl Iterator<Item = Power>) -> Vec<PowerRun> {
     runs
 }
 
-fn differ(prices: &[i64]) -> bool {
-    prices.iter().any(|price| *price != prices[0])
+fn middle(from: Timestamp, slot: usize) -> Timestamp {
+    from.plus(Millis(SLOT.0 * slot as i64 + SLOT.0 / 2))
 }
 
 /// A planner's name is no longer than people read.

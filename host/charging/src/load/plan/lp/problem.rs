@@ -70,7 +70,28 @@ pub(super) struct Column {
     pub(super) slot: usize,
     /// What energy is worth in it.
     pub(super) weight: f64,
+    /// The chance with which it counts against a surplus; none of a car that does not wait for it.
+    pub(super) takes: f64,
     pub(super) part: Current,
+}
+
+impl Column {
+    /// What reaches the car of all of its part.
+    pub(super) fn watts(&self, question: &Question<'_>) -> f64 {
+        question.cars[self.car].power_at(question, self.part).0 as f64
+    }
+}
+
+/// What of a surplus those who wait may take in a slot: between none and all of `most`.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Spare {
+    pub(super) slot: usize,
+    /// What there is of it, in W.
+    pub(super) there: f64,
+    /// In W.
+    pub(super) most: f64,
+    /// How much more energy is worth that is taken of it.
+    pub(super) weight: f64,
 }
 
 /// The share of its part that each column gets; `None` if that was not found.
@@ -78,12 +99,13 @@ pub(super) fn solve(
     question: &Question<'_>,
     grid: &Grid,
     columns: &[Column],
+    spares: &[Spare],
     budget: Millis,
 ) -> Option<Vec<f64>> {
     if columns.is_empty() {
         return Some(Vec::new());
     }
-    let Problem { matrix, bounds, costs } = Problem::new(question, grid, columns);
+    let Problem { matrix, bounds, costs } = Problem::new(question, grid, columns, spares);
     let settings = DefaultSettings {
         verbose: false,
         max_iter: STEPS_MAX,
@@ -93,19 +115,19 @@ pub(super) fn solve(
         tol_feas: 1e-6,
         ..DefaultSettings::default()
     };
-    let quadratic = CscMatrix::zeros((columns.len(), columns.len()));
+    let quadratic = CscMatrix::zeros((costs.len(), costs.len()));
     let cones = [NonnegativeConeT(bounds.len())];
     let mut solver = DefaultSolver::new(&quadratic, &costs, &matrix, &bounds, &cones, settings);
     solver.solve();
     let solution = &solver.solution;
     let is_solved = matches!(solution.status, SolverStatus::Solved | SolverStatus::AlmostSolved);
     (is_solved && solution.x.iter().all(|share| share.is_finite()))
-        .then(|| solution.x.iter().map(|share| share.clamp(0.0, 1.0)).collect())
+        .then(|| solution.x.iter().take(columns.len()).map(|share| share.clamp(0.0, 1.0)).collect())
 }
 
 /// Minimise `costs` times the shares, while `matrix` times the shares is at most `bounds`: first
-/// that none is above one, then that none is below zero, then each car's energy, then each row in
-/// each slot in which it could be exceeded.
+/// that none is above one, then that none is below zero, then each car's energy, then that no more
+/// of a surplus is taken than is used, then each row in each slot in which it could be exceeded.
 struct Problem {
     matrix: CscMatrix,
     bounds: Vec<f64>,
@@ -113,11 +135,16 @@ struct Problem {
 }
 
 impl Problem {
-    fn new(question: &Question<'_>, grid: &Grid, columns: &[Column]) -> Self {
-        let (count, cars) = (columns.len(), question.cars);
+    fn new(question: &Question<'_>, grid: &Grid, columns: &[Column], spares: &[Spare]) -> Self {
+        let (count, cars) = (columns.len() + spares.len(), question.cars);
         let mut bounds = vec![1.0; count];
         bounds.resize(2 * count, 0.0);
         bounds.extend(cars.iter().map(|car| car.need(question) as f64 / 1e3));
+        let mut spare_of = vec![None; grid.ends.len()];
+        for (spare, place) in spares.iter().zip(bounds.len()..) {
+            spare_of[spare.slot] = Some((place, spare.most.max(1.0)));
+        }
+        bounds.resize(bounds.len() + spares.len(), 0.0);
         let places = places(question, grid, columns, &mut bounds);
         let lengths: Vec<_> = grid.ranges().map(|range| range.len() as f64).collect();
         let power = |car: &Car| car.power(question).0.max(1) as f64 / 1e3;
@@ -131,6 +158,9 @@ impl Problem {
             entries.clear();
             entries.extend([(index, 1.0), (count + index, -1.0)]);
             entries.push((2 * count + column.car, length));
+            if let Some((place, most)) = spare_of[column.slot].filter(|_| column.takes > 0.0) {
+                entries.push((place, -column.takes * column.watts(question) / most));
+            }
             for (row, a) in parts(question, column) {
                 if let Some(place) = places[row * lengths.len() + column.slot] {
                     entries.push((place, a / UNIT));
@@ -139,6 +169,13 @@ impl Problem {
             entries.sort_unstable_by_key(|entry| entry.0);
             rows.extend(entries.iter().map(|entry| entry.0));
             values.extend(entries.iter().map(|entry| entry.1));
+            starts.push(rows.len());
+        }
+        for (index, spare) in (columns.len()..).zip(spares) {
+            costs.push(-spare.weight * lengths[spare.slot] * spare.most / 1e3);
+            rows.extend([index, count + index]);
+            rows.extend(spare_of[spare.slot].map(|(place, _)| place));
+            values.extend([1.0, -1.0, 1.0]);
             starts.push(rows.len());
         }
         Self { matrix: CscMatrix::new(bounds.len(), count, starts, rows, values), bounds, costs }

@@ -22,6 +22,8 @@ impl Asked<'_> {
             headroom: &[Current(self.headroom)],
             scarce: &[],
             prices: self.prices,
+            surplus: &[],
+            feed_in: 0,
             cars: &self.cars,
             free: &free,
         })

@@ -167,6 +167,8 @@ impl Site {
             headroom,
             scarce: &scarce,
             prices: &prices,
+            surplus: &[],
+            feed_in: 0,
             cars: &cars,
             free: &free,
         });

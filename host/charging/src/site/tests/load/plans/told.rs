@@ -247,12 +247,18 @@ fn a_surplus_and_a_time_of_day_are_prices_too() {
     let prices = |yard: &Yard| yard.host.asked.last().unwrap().1.prices.clone();
     let cheap = prices(&yard).iter().filter(|price| **price == 500_000).count();
     assert_eq!((cheap, prices(&yard).len()), (8 * 12, 288));
-    // A surplus of all that the car takes costs what it would earn, which is nothing here.
-    let slots =
-        vec![ForecastSlot { from: seconds(3_600), until: seconds(7_200), power: Power(7_360) }];
+    let from = yard.host.asked.last().unwrap().1.from;
+    let begins = seconds(3_600);
+    let slots = vec![ForecastSlot { from: begins, until: seconds(7_200), power: Power(7_360) }];
     yard.ask(Request::ForecastLoad { slots });
     yard.pass(60);
-    assert_eq!(prices(&yard).iter().filter(|price| **price == 0).count(), 12);
+    let asked = &yard.host.asked.last().unwrap().1;
+    assert!(asked.is_priced());
+    assert_eq!(prices(&yard).iter().filter(|price| **price == 500_000).count(), 8 * 12);
+    let before = (begins.since(from).0 / asked.slot.0) as usize;
+    assert_eq!(asked.surplus.len(), before + 12);
+    assert!(asked.surplus[..before].iter().all(|power| *power == Power::ZERO));
+    assert!(asked.surplus[before..].iter().all(|power| *power == Power(7_360)));
 }
 
 #[test]
