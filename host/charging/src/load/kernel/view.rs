@@ -79,8 +79,9 @@ impl<'a> View<'a> {
         current <= self.exposure[evse as usize] || self.holds(evse, current, room)
     }
 
-    /// Whether every row of an EVSE, with so much room, holds when it may draw so much, also those that it does not
-    /// raise: an increase in a row that is over would be wrong even where it changes nothing.
+    /// Whether every row of an EVSE, with so much room, holds when it may draw so much, also those
+    /// that it does not raise: an increase in a row that is over would be wrong even where it
+    /// changes nothing.
     pub(super) fn holds(&self, evse: u32, current: Current, room: impl Fn(usize) -> i64) -> bool {
         let more = current.minus(self.exposure[evse as usize]).0.max(0);
         self.rows_of(evse).all(|(row, coefficient)| {

@@ -1,7 +1,8 @@
 //! Owns which decreases are worth a message: a limit that is to fall by little, or to what its car
-//! does not reach anyway, stays as it is while every row holds it, so that a base load that moves does not wear out the memory of every
-//! station; where a row does not, a few go down by a whole step instead of all by a fraction. Must
-//! never keep a limit that a row cannot hold, nor one that keeps another waiting.
+//! does not reach anyway, stays as it is while every row holds it, so that a base load that moves
+//! does not wear out the memory of every station; where a row does not, a few go down by a whole
+//! step instead of all by a fraction. Must never keep a limit that a row cannot hold, nor one that
+//! keeps another waiting.
 
 use super::{Shed, margin};
 use crate::load::kernel::decide::{waits, worth};
