@@ -1,7 +1,8 @@
 //! How long one full tick of load control takes, and how that grows with the site:
 //! `cargo bench -p busbar-charging --bench filling`. A tick is who may charge and how much
 //! (`tick`), and with it what the kernel sends of that (`decided`): nothing where all stand as they
-//! should, and lower limits for most when 30 % of the site are taken away (`cut`).
+//! should, lower limits for most when 30 % of the site are taken away (`cut`), and for a few when
+//! 1 % is (`less`).
 
 use std::hint::black_box;
 
@@ -40,17 +41,19 @@ fn ticks(criterion: &mut Criterion) {
             });
         }
         group.finish();
-        let mut group = criterion.benchmark_group(format!("cut, {name}"));
-        for evses in SIZES {
-            let mut site = Controlled::settled(evses, settings);
-            for headroom in &mut site.yard.headroom {
-                headroom.0 = headroom.0 * 7 / 10;
+        for (what, left) in [("cut", 70), ("less", 99)] {
+            let mut group = criterion.benchmark_group(format!("{what}, {name}"));
+            for evses in SIZES {
+                let mut site = Controlled::settled(evses, settings);
+                for headroom in &mut site.yard.headroom {
+                    headroom.0 = headroom.0 * left / 100;
+                }
+                group.bench_function(BenchmarkId::from_parameter(evses), |bench| {
+                    bench.iter(|| black_box(site.tick()));
+                });
             }
-            group.bench_function(BenchmarkId::from_parameter(evses), |bench| {
-                bench.iter(|| black_box(site.tick()));
-            });
+            group.finish();
         }
-        group.finish();
     }
 }
 

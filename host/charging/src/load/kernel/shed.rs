@@ -91,15 +91,20 @@ impl Shed {
             let level = highest(members, |level| settled(members, level) <= room);
             lower(members, level.unwrap_or_default());
         }
-        for member in &self.members {
-            let (evse, target) = (member.evse as usize, Current(member.target));
-            let steer = &self.steer[evse];
-            let fall = steer.settled(self.targets[evse]).0 - steer.settled(target).0;
-            self.targets[evse] = target;
-            if fall != 0 {
-                for (row, part) in view.rows_of(member.evse) {
-                    self.sums[row] = self.sums[row].saturating_sub(fall.saturating_mul(part));
-                }
+        for place in 0..self.members.len() {
+            let Member { evse, target, .. } = self.members[place];
+            self.move_to(view, evse, Current(target));
+        }
+    }
+
+    /// Another target, and what the rows add up to with it.
+    fn move_to(&mut self, view: &View<'_>, evse: u32, target: Current) {
+        let steer = &self.steer[evse as usize];
+        let more = steer.settled(target).0 - steer.settled(self.targets[evse as usize]).0;
+        self.targets[evse as usize] = target;
+        if more != 0 {
+            for (row, part) in view.rows_of(evse) {
+                self.sums[row] = self.sums[row].saturating_add(more.saturating_mul(part));
             }
         }
     }
@@ -199,6 +204,11 @@ fn margin(view: &View<'_>, members: &[Member], falls: &mut Vec<i64>) -> i64 {
     };
     falls.extend(members.iter().map(fall).filter(|fall| *fall > 0));
     falls.sort_unstable_by(|one, other| other.cmp(one));
+    largest(falls)
+}
+
+/// The sum of those that are taken to fail, of falls in order, the largest first.
+fn largest(falls: &[i64]) -> i64 {
     falls.iter().take(falls.len().div_ceil(FAILS_ONE_OF)).sum()
 }
 

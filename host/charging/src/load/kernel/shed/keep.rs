@@ -4,7 +4,7 @@
 //! step instead of all by a fraction. Must never keep a limit that a row cannot hold, nor one that
 //! keeps another waiting.
 
-use super::{Shed, margin};
+use super::{Shed, largest, margin};
 use crate::load::kernel::decide::{waits, worth};
 use crate::load::kernel::view::View;
 use crate::units::Current;
@@ -70,34 +70,40 @@ impl Shed {
             return;
         }
         // What may not fall in time is looked at where a row is over already.
-        let mut failing = if is_over { self.failing(view, row) } else { 0 };
+        let mut failing = 0;
+        if is_over {
+            self.list(view, row);
+            failing = margin(view, &self.members, &mut self.falls);
+        }
+        // Who is alone is not counted on to fail.
+        let may_fail = is_over && self.members.len() > 1;
         for place in 0..self.kept.len() {
             if self.sums[row].saturating_add(failing) <= room {
                 return;
             }
-            let kept = self.kept[place];
-            let counts = view.rows_of(kept.evse).any(|(of, part)| of == row && part > 0);
-            if counts && self.targets[kept.evse as usize] == kept.told {
-                self.move_to(view, kept.evse, kept.lower);
-                if is_over {
-                    failing = self.failing(view, row);
-                }
+            let Kept { evse, told, lower, .. } = self.kept[place];
+            let part = view.rows_of(evse).find(|(of, part)| *of == row && *part > 0);
+            let Some((_, part)) = part.filter(|_| self.targets[evse as usize] == told) else {
+                continue;
+            };
+            self.move_to(view, evse, lower);
+            if may_fail {
+                let (exposure, steer) = (view.exposure[evse as usize], &self.steer[evse as usize]);
+                let fall = |to| exposure.minus(steer.settled(to)).0.saturating_mul(part);
+                replace(&mut self.falls, fall(told), fall(lower));
+                failing = largest(&self.falls);
             }
         }
     }
+}
 
-    fn failing(&mut self, view: &View<'_>, row: usize) -> i64 {
-        self.list(view, row);
-        margin(view, &self.members, &mut self.falls)
+/// One of the falls becomes another; those that are none are not among them.
+fn replace(falls: &mut Vec<i64>, old: i64, new: i64) {
+    let place = |falls: &[i64], one: i64| falls.partition_point(|fall| *fall > one);
+    if old > 0 {
+        falls.remove(place(falls, old));
     }
-
-    /// Another target, and what the rows add up to with it.
-    fn move_to(&mut self, view: &View<'_>, evse: u32, target: Current) {
-        let steer = &self.steer[evse as usize];
-        let more = steer.settled(target).0 - steer.settled(self.targets[evse as usize]).0;
-        self.targets[evse as usize] = target;
-        for (row, part) in view.rows_of(evse) {
-            self.sums[row] = self.sums[row].saturating_add(more.saturating_mul(part));
-        }
+    if new > 0 {
+        falls.insert(place(falls, new), new);
     }
 }
