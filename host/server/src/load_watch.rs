@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use busbar_charging::load::amount::{Amount, Amps};
+use busbar_charging::load::kernel::draw::TOLERANCE;
 use busbar_charging::load::kernel::meter::Standing as Known;
 use busbar_charging::load::rows::{RowKind, beside_limit};
 use busbar_charging::site::{EvseView, LoadView, RowView};
@@ -24,8 +25,6 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const COMMISSIONING: Millis = Millis::from_secs(60);
 /// A limit that has just fallen is kept by cars some seconds later.
 const OVER: Millis = Millis::from_secs(15);
-/// So much beyond its limit is within what a meter may be wrong.
-const TOLERANCE: Current = Current(1_000);
 
 /// Looks at all sites until the task is ended.
 pub async fn watch(node: Node, metrics: Metrics, alerts: Alerts) {

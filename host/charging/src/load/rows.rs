@@ -300,7 +300,7 @@ pub(super) fn micros(current: Current, coefficient: u32) -> i64 {
 }
 
 /// Microamperes as milliamperes, rounded up.
-pub(crate) fn round_up(micros: i64) -> Current {
+pub(super) fn round_up(micros: i64) -> Current {
     Current(micros.div_euclid(1_000) + i64::from(micros.rem_euclid(1_000) > 0))
 }
 

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::units::{Current, Millis, Timestamp};
 
 /// A draw so far above what is allowed is no error of the meter.
-const TOLERANCE: Current = Current(1_000);
+pub const TOLERANCE: Current = Current(1_000);
 
 /// Above its limit for so long, a station does not obey.
 const PATIENCE: Millis = Millis::from_secs(10);

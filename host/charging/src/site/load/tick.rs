@@ -18,7 +18,6 @@ use crate::load::kernel::decide::{Alarm, LEAD, Send, Why};
 use crate::load::kernel::event::Purpose;
 use crate::load::kernel::ledger::GRACE;
 use crate::load::legs::Legs;
-use crate::load::rows::round_up;
 use crate::site::Site;
 use crate::units::{Current, Millis, Timestamp};
 
@@ -83,21 +82,20 @@ impl Load {
     /// By row, what the filling may share: what is expected to last, but nobody is paused for what
     /// the base load was a minute ago.
     fn to_share(&self, room: &Room, states: &[EvseState]) -> Vec<Current> {
-        let mut least = vec![0_i64; room.lasting.len()];
-        for (evse, state) in (0..).zip(states) {
+        let least = |evse: u32| {
+            let state = &states[evse as usize];
             let current = match state.demand {
                 Demand::Fixed(exposure) => exposure,
                 Demand::Wants if state.on => state.min,
-                Demand::Wants | Demand::None => continue,
+                Demand::Wants | Demand::None => Current::ZERO,
             };
-            for (row, coefficient) in self.rows.of_evse(evse, state.legs) {
-                let sum = &mut least[row as usize];
-                *sum = sum.saturating_add(current.0.saturating_mul(i64::from(coefficient)));
-            }
-        }
-        let rows = room.lasting.iter().zip(&room.announced).zip(least);
-        rows.map(|((lasting, announced), least)| round_up(least).min(*announced).max(*lasting))
-            .collect()
+            (current, state.legs)
+        };
+        let rows = (0..).zip(room.lasting.iter().zip(&room.announced));
+        rows.map(|(row, (lasting, announced))| {
+            self.rows.load(row, least).min(*announced).max(*lasting)
+        })
+        .collect()
     }
 
     /// What the filling is to know of each EVSE.

@@ -8,15 +8,13 @@ use super::{Live, Load};
 use crate::fact::load::{LoadFilled, LoadMetered};
 use crate::fact::metering::ReportKind;
 use crate::ids::{StationId, TransactionId};
+use crate::load::fill::could_take_more;
 use crate::load::rows::EvseId;
 use crate::site::station::Station;
 use crate::units::{Current, Energy, Millis, Power, Timestamp};
 
 /// What flows is taken to have flowed for so long at most.
 const FLOWS: Millis = Millis::from_secs(10 * 60);
-
-/// A car that draws so much less than it may takes no more.
-const NEARLY: Current = Current(1_000);
 
 impl Load {
     /// What a transaction has taken: by its register, or by what flowed where it has none.
@@ -56,7 +54,7 @@ impl Load {
         let drawn = self.settled_draw(evse, at).filter(|drawn| *drawn > Current::ZERO)?;
         let limit = self.kernel.acknowledged(evse, at);
         let most = self.rows.evses()[evse as usize].max;
-        let free = drawn.plus(NEARLY) < limit || drawn.plus(NEARLY) >= most;
+        let free = could_take_more(drawn, limit) || !could_take_more(drawn, most);
         free.then_some(drawn)
     }
 

@@ -221,11 +221,8 @@ impl<'a> Asking<'a> {
             return false;
         }
         let is_large = to.minus(from).0 * LARGE_PART >= from.0;
-        let spacing = match station.writes_in_time(self.now) {
-            true => SPACING,
-            false if is_large => SPACING,
-            false => SPACING_OVER_BUDGET,
-        };
+        let in_time = is_large || station.writes_in_time(self.now);
+        let spacing = if in_time { SPACING } else { SPACING_OVER_BUDGET };
         self.rested() >= spacing && !self.evse.draw.is_disobedient()
     }
 
