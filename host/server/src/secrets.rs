@@ -113,21 +113,29 @@ pub fn random<const N: usize>() -> io::Result<[u8; N]> {
 }
 
 fn read_or_create(path: &Path, create: impl FnOnce() -> io::Result<String>) -> io::Result<String> {
-    match fs::read_to_string(path) {
-        Ok(text) => {
-            let mode = fs::metadata(path)?.permissions().mode();
-            if mode & 0o077 != 0 {
-                return Err(bad(path, "can be read by others: set its mode to 0600"));
-            }
-            Ok(text)
-        }
+    match read_private(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             let text = create()?;
             write_secret(path, &text)?;
             Ok(text)
         }
-        Err(error) => Err(bad(path, &error.to_string())),
+        read => read,
     }
+}
+
+/// Reads a file that nobody else may read.
+///
+/// # Errors
+/// It cannot be read, or others may read it: which file and why. Of one that is not there the kind
+/// is kept.
+pub fn read_private(path: &Path) -> io::Result<String> {
+    let named = |error: io::Error| io::Error::new(error.kind(), bad(path, &error.to_string()));
+    let text = fs::read_to_string(path).map_err(named)?;
+    let about = fs::metadata(path).map_err(|error| bad(path, &error.to_string()))?;
+    if about.permissions().mode() & 0o077 != 0 {
+        return Err(bad(path, "can be read by others: set its mode to 0600"));
+    }
+    Ok(text)
 }
 
 /// Written beside, synced, renamed, folder synced: a crash leaves the whole file or none.

@@ -1,7 +1,6 @@
 //! Owns what is asked of a VTN: a token, the program, its events, page by page. Must never show a
 //! secret or a token, and never take more than it can hold.
 
-use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use hyper::StatusCode;
@@ -14,6 +13,7 @@ use super::Failure;
 use super::http::{Endpoint, Http, Question};
 use super::wire::{Program, Token};
 use crate::config::{OpenAdr, Secret};
+use crate::secrets;
 
 /// What has to be encoded in a query and a form.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
@@ -37,16 +37,11 @@ pub(super) struct Vtn {
     http: Http,
     base: Endpoint,
     token_endpoint: Endpoint,
-    login: Option<Login>,
+    /// Who logs in, and by what.
+    login: Option<(String, Secret)>,
     program: String,
     targets: Vec<String>,
     token: Option<(String, Instant)>,
-}
-
-/// Who logs in.
-struct Login {
-    id: String,
-    secret: Secret,
 }
 
 /// What a VTN says of a program.
@@ -58,12 +53,11 @@ pub(super) struct Said {
 
 impl Vtn {
     pub(super) fn new(config: &OpenAdr) -> Self {
-        let login = config.login.as_ref();
         Self {
             http: Http::new(config.ca.clone()),
             base: config.url.clone(),
             token_endpoint: config.token_url.clone(),
-            login: login.map(|(id, secret)| Login { id: id.clone(), secret: secret.clone() }),
+            login: config.login.clone(),
             program: config.program.clone(),
             targets: config.targets.clone(),
             token: None,
@@ -78,20 +72,18 @@ impl Vtn {
             programs.extend(serde_json::from_str::<Program>(&text).ok());
         }
         let wanted = &*self.program;
-        let named = |one: &&Program| one.program_name.as_deref() == Some(wanted);
-        let found = programs.iter().find(|one| one.id == wanted);
-        let Some(program) = found.or_else(|| programs.iter().find(named)) else {
+        let named = |one: &Program| one.program_name.as_deref() == Some(wanted);
+        let place = programs.iter().position(|one| one.id == wanted);
+        let Some(place) = place.or_else(|| programs.iter().position(named)) else {
             let why = format!("the VTN shows no program {wanted:?} among {}", programs.len());
             return Err(Failure::new("no_program", why));
         };
-        let id = program.id.clone();
-        let mut query = vec![("programID", &*id)];
+        let program = programs.swap_remove(place);
+        let mut query = vec![("programID", &*program.id)];
         let targets = self.targets.clone();
         query.extend(targets.iter().map(|target| ("targets", &**target)));
         let events = self.all("events", &query).await?;
-        let program = programs.into_iter().find(|one| one.id == id);
-        let gone = || Failure::new("no_program", format!("the program {id} is gone"));
-        Ok(Said { program: program.ok_or_else(gone)?, events })
+        Ok(Said { program, events })
     }
 
     /// All items of a list, each as its JSON text: page by page until one is empty, because a VTN
@@ -121,7 +113,8 @@ impl Vtn {
     /// Asks with a token; once more where it is refused, as a VTN that was started again does.
     async fn get(&mut self, what: &str, query: &str) -> Result<Bytes, Failure> {
         let endpoint = self.base.join(what);
-        for is_last in [false, true] {
+        let mut is_again = false;
+        loop {
             let token = self.token().await?;
             let question = Question {
                 endpoint: &endpoint,
@@ -132,28 +125,29 @@ impl Vtn {
             let (status, body) = self.http.ask(question).await?;
             match status {
                 StatusCode::OK => return Ok(body),
-                StatusCode::UNAUTHORIZED if token.is_some() && !is_last => self.token = None,
+                StatusCode::UNAUTHORIZED if token.is_some() && !is_again => {
+                    (self.token, is_again) = (None, true);
+                }
                 StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
                     return Err(Failure::new("unauthorized", answered(what, status, &body)));
                 }
                 _ => return Err(Failure::new("refused", answered(what, status, &body))),
             }
         }
-        Err(Failure::new("unauthorized", format!("{what}: the VTN takes no token of its own")))
     }
 
     /// A token that holds; none where nobody has to log in.
     async fn token(&mut self) -> Result<Option<String>, Failure> {
-        let Some(login) = &self.login else { return Ok(None) };
+        let Some((id, secret)) = &self.login else { return Ok(None) };
         if let Some((token, until)) = &self.token
             && Instant::now() < *until
         {
             return Ok(Some(token.clone()));
         }
-        let secret = login.secret.read().map_err(|why| Failure::new("secret", why))?;
+        let secret = secret.read().map_err(|why| Failure::new("secret", why))?;
         let form = [
             ("grant_type", "client_credentials"),
-            ("client_id", &*login.id),
+            ("client_id", &**id),
             ("client_secret", &*secret),
         ];
         let question = Question {
@@ -183,20 +177,12 @@ impl Secret {
     fn read(&self) -> Result<String, String> {
         match self {
             Self::Text(text) => Ok(text.clone()),
-            Self::File(path) => read_secret(path),
+            Self::File(path) => {
+                let text = secrets::read_private(path).map_err(|error| error.to_string())?;
+                Ok(text.trim().to_owned())
+            }
         }
     }
-}
-
-fn read_secret(path: &PathBuf) -> Result<String, String> {
-    use std::os::unix::fs::PermissionsExt;
-    let of = |why: &dyn std::fmt::Display| format!("{}: {why}", path.display());
-    let mode = std::fs::metadata(path).map_err(|error| of(&error))?.permissions().mode();
-    if mode & 0o077 != 0 {
-        return Err(of(&"it can be read by others: set its mode to 0600"));
-    }
-    let text = std::fs::read_to_string(path).map_err(|error| of(&error))?;
-    Ok(text.trim().to_owned())
 }
 
 fn read<T: DeserializeOwned>(what: &str, body: &[u8]) -> Result<T, Failure> {
