@@ -44,12 +44,15 @@ pub struct Batch {
 }
 
 /// Why a commit or a read failed. After a failed commit the store is not used again.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub enum StoreError {
     /// The disk is full: the store opens again when there is space.
     Full(String),
     /// What is on disk is damaged: where, and how to restore.
     Damaged(String),
+    /// A write of the log failed, and not for lack of space. What is on disk is unknown: the
+    /// system may tell this process what it did not keep. Only another process can go on.
+    Unsynced(String),
     /// Anything else.
     Failed(String),
 }
@@ -59,6 +62,9 @@ impl fmt::Display for StoreError {
         match self {
             Self::Full(what) => write!(f, "the disk is full: {what}"),
             Self::Damaged(what) => write!(f, "the store is damaged: {what}"),
+            Self::Unsynced(what) => {
+                write!(f, "the log cannot be written, so that nothing can be acknowledged: {what}")
+            }
             Self::Failed(what) => write!(f, "the store failed: {what}"),
         }
     }

@@ -435,17 +435,30 @@ impl State {
         if frames.is_empty() {
             return Ok(());
         }
+        // Into a file that is full, because no new one could be begun, nothing more is written:
+        // it and what memory knows of it would grow for as long.
+        let first = frames.first().map_or(self.next, |(number, _)| *number);
+        self.rotate(first, folder, options)?;
         self.writer.write(frames)?;
         for (_, frame) in frames {
             *self.stations.entry(frame.station.clone()).or_default() += frame.bytes();
         }
-        if self.writer.bytes() >= options.segment_bytes {
-            let next = Writer::create(folder, self.next)?;
-            let full = std::mem::replace(&mut self.writer, next);
-            self.segments.push_back(full.finish()?);
-        }
+        // Where this fails, these frames are written, and the next ones are refused above.
+        let _full = self.rotate(self.next, folder, options);
         while self.bytes() > options.max_bytes && !self.segments.is_empty() {
             self.make_room(options)?;
+        }
+        Ok(())
+    }
+
+    /// Begins a file, named by its first frame, where this one is full.
+    fn rotate(&mut self, first: u64, folder: &Path, options: &FrameOptions) -> io::Result<()> {
+        if self.writer.bytes() >= options.segment_bytes {
+            let next = Writer::create(folder, first)?;
+            let full = std::mem::replace(&mut self.writer, next);
+            // Without its index the file is read from its beginning when it is opened again.
+            let without = full.as_segment();
+            self.segments.push_back(full.finish().unwrap_or(without));
         }
         Ok(())
     }

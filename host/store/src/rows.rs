@@ -40,6 +40,19 @@ struct Writing {
     ended: bool,
 }
 
+impl Writing {
+    /// Fails for ever once nothing is written any more: rows would gather without end.
+    fn check(&self) -> Result<(), StoreError> {
+        match &self.failed {
+            Some(error) => Err(error.clone()),
+            None if self.ended => {
+                Err(StoreError::Failed("the thread that writes rows has ended".into()))
+            }
+            None => Ok(()),
+        }
+    }
+}
+
 impl Rows {
     /// The rows of a file that holds those of all blocks up to `through`; those of the blocks up
     /// to `shown` need not be brought any more.
@@ -84,7 +97,7 @@ impl Rows {
     /// Waits until there is room for more rows.
     ///
     /// # Errors
-    /// The file could not be written; it is told once.
+    /// The file could not be written, and so is written no more.
     pub(crate) fn make_room(&self) -> Result<(), StoreError> {
         let full = || {
             let waiting = self.waiting.read().unwrap_or_else(PoisonError::into_inner);
@@ -94,7 +107,7 @@ impl Rows {
         while writing.failed.is_none() && !writing.ended && full() {
             writing = self.changed.wait(writing).unwrap_or_else(PoisonError::into_inner);
         }
-        writing.failed.take().map_or(Ok(()), Err)
+        writing.check()
     }
 
     /// Writes all rows that wait.
@@ -115,12 +128,7 @@ impl Rows {
             while self.is_writing() && writing.failed.is_none() && !writing.ended {
                 writing = self.changed.wait(writing).unwrap_or_else(PoisonError::into_inner);
             }
-            if let Some(error) = writing.failed.take() {
-                return Err(error);
-            }
-            if writing.ended {
-                return Err(StoreError::Failed("the thread that writes rows has ended".into()));
-            }
+            writing.check()?;
         }
     }
 

@@ -251,3 +251,26 @@ struct Named<'a> {
     blocks: Vec<(u64, u64, u64, u64)>,
     stations: BTreeMap<&'a str, (u64, Vec<u32>)>,
 }
+
+/// Without a folder for the next file, the full one and its index grew for as long.
+#[test]
+fn a_full_file_does_not_grow_where_no_other_can_be_begun() {
+    let home = TempDir::new().unwrap();
+    let folder = home.path().join("frames");
+    let log = FrameLog::open(&folder, options()).unwrap();
+    fs::rename(&folder, home.path().join("away")).unwrap();
+    for n in 0..600 {
+        log.record(frame(n % 3, n, 300));
+        log.write();
+    }
+    let counters = log.counters();
+    let bound = options().segment_bytes + options().block_bytes;
+    assert!(counters.bytes <= bound, "{} bytes", counters.bytes);
+    assert!(counters.dropped > 300, "{counters:?}");
+    fs::rename(home.path().join("away"), &folder).unwrap();
+    log.record(frame(1, 1_000, 300));
+    log.write();
+    assert_eq!(all(&log, 1, 1_000)[0], 1_000);
+    drop(log);
+    assert_eq!(all(&FrameLog::open(&folder, options()).unwrap(), 1, 1_000)[0], 1_000);
+}

@@ -70,6 +70,19 @@ fn rows_wait_for_no_write_until_a_second_generation_is_full() {
     waiting.join().unwrap();
 }
 
+/// Told once, the failure was forgotten, and rows gathered for ever.
+#[test]
+fn once_nothing_is_written_any_more_there_is_never_room() {
+    let home = TempDir::new().unwrap();
+    let rows = rows(&home, Bounds { blocks: 2, ..NEVER });
+    rows.writing().failed = Some(StoreError::Full("no space".into()));
+    for _ in 0..3 {
+        assert!(matches!(rows.make_room(), Err(StoreError::Full(_))));
+    }
+    *rows.writing() = Writing { ended: true, ..Writing::default() };
+    assert!(rows.make_room().is_err() && rows.make_room().is_err());
+}
+
 /// A generation that was frozen between the end of a write and its being noted was once never
 /// written, and the commits waited for it for ever.
 #[test]
