@@ -159,6 +159,12 @@ impl Archive {
     ) -> Result<Self, StoreError> {
         let mut archive = Self { folder, file_bytes, open: None, last: 0, end: None };
         let files = block_files(&archive.folder)?;
+        if let Some((first, _)) = files.first().filter(|(first, _)| *first != 1) {
+            let (folder, last) = (archive.folder.display(), first - 1);
+            return Err(StoreError::Damaged(format!(
+                "{folder} lacks the blocks 1 to {last}; {HOW_TO_RESTORE}"
+            )));
+        }
         if let Some((first, path)) = files.last() {
             let known = end.filter(|end| end.file == *first);
             let quick = known.map(|end| archive.continue_file(path, first_in_log, end));
@@ -240,7 +246,12 @@ impl Archive {
     /// Appends blocks and syncs them.
     pub(crate) fn append(&mut self, blocks: &[(u64, Vec<u8>)]) -> Result<(), StoreError> {
         let folder = self.folder.clone();
-        self.write(blocks).map_err(|error| failed(&folder, &error))
+        self.write(blocks).map_err(|error| failed(&folder, &error))?;
+        let Some(open) = &self.open else { return Ok(()) };
+        // As with the log: what a failed sync left cannot be told by reading it again.
+        let unsynced =
+            |error| StoreError::Unsynced(format!("a sync in {}: {error}", folder.display()));
+        open.file.sync_data().map_err(unsynced)
     }
 
     fn write(&mut self, blocks: &[(u64, Vec<u8>)]) -> io::Result<()> {
@@ -258,7 +269,6 @@ impl Archive {
             open.length += write_block(&mut bytes, sealed)?;
         }
         open.file.write_all(&bytes)?;
-        open.file.sync_data()?;
         self.end = end;
         self.last = blocks.last().map_or(self.last, |(number, _)| *number);
         Ok(())

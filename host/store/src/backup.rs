@@ -24,7 +24,7 @@ use crate::codec::{self, Kind};
 use crate::keeper::Keeper;
 use crate::keys;
 use crate::marks::Marks;
-use crate::sled_store::{ARCHIVE_FOLDER, io_error, sled_error};
+use crate::sled_store::{ARCHIVE_FOLDER, io_error, lacking, sled_error};
 
 const FORM: u32 = 2;
 const MANIFEST: &str = "manifest.json";
@@ -124,18 +124,22 @@ impl Keeper {
 
     /// Copies the archive, and counts its facts up to the log.
     fn copy_archive(&self, writer: &mut Writer<'_>, first: u64) -> Result<u64, StoreError> {
-        let mut facts = 0;
+        let (mut facts, mut next) = (0, 1);
         for (_, path) in block_files(&self.shared.folder.join(ARCHIVE_FOLDER))? {
             let mut blocks = BlockFile::open(&path)?;
             while let Some(block) = blocks.next() {
                 let (number, _, of_block) = block?;
+                if number != next {
+                    return Err(lacking(next));
+                }
+                next += 1;
                 facts += if number < first { of_block.len() as u64 } else { 0 };
             }
             let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
             let copied = writer.copy(&format!("{ARCHIVE_FOLDER}/{name}"), &path);
             copied.map_err(|error| io_error("the backup", &error))?;
         }
-        Ok(facts)
+        if next < first { Err(lacking(next)) } else { Ok(facts) }
     }
 
     /// Copies all parts of snapshots, as they are.

@@ -1,16 +1,24 @@
 //! Owns what can be asked of a store beside commits, from any thread: space, history, backup.
 //! Must never hold a commit up for longer than one commit takes.
 
-use std::io;
 use std::ops::ControlFlow;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
 use std::sync::Arc;
+use std::{fs, io};
 
 use busbar_engine::store::{Reader, StoreError};
 
 use crate::archive::{BlockFile, block_files};
 use crate::codec::{self, Kind, PlacedFact};
-use crate::sled_store::{ARCHIVE_FOLDER, Shared};
+use crate::sled_store::{ARCHIVE_FOLDER, Shared, lacking};
 use crate::space;
+
+/// What tells a file from every other one: its device and its inode.
+pub(crate) fn identity(path: &Path) -> io::Result<(u64, u64)> {
+    let file = fs::metadata(path)?;
+    Ok((file.dev(), file.ino()))
+}
 
 /// A handle to a store that is open.
 #[derive(Clone)]
@@ -31,9 +39,19 @@ impl Keeper {
         space::free_bytes(&self.shared.folder)
     }
 
-    /// True when there is so little space that no new session may begin.
+    /// True when there is so little space that no new session may begin, or nobody can say.
     pub fn is_low_on_space(&self) -> bool {
-        self.free_bytes().is_ok_and(|free| free < self.shared.options.low_space_bytes)
+        self.free_bytes().map_or(true, |free| free < self.shared.options.low_space_bytes)
+    }
+
+    /// Says which file of the store is not where it was when it was opened: all that is written
+    /// into it since is lost with it.
+    pub fn lost(&self) -> Option<StoreError> {
+        let shared = &self.shared;
+        let lost = shared.files.iter().find(|(path, file)| identity(path).ok() != Some(*file));
+        let (path, _) = lost?;
+        let path = path.display();
+        Some(StoreError::Failed(format!("{path} is open, and gone or replaced under its name")))
     }
 
     /// A reader of this store.
@@ -71,7 +89,10 @@ impl Keeper {
                     Err(_) if next >= first_in_log => break,
                     Err(error) => return Err(error),
                 };
-                next = number + 1;
+                if number != next {
+                    return Err(lacking(next));
+                }
+                next += 1;
                 if facts.into_iter().try_for_each(&mut each).is_break() {
                     return Ok(());
                 }

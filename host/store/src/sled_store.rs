@@ -6,10 +6,14 @@
 mod committing;
 mod mending;
 mod opening;
+mod segments;
 mod table;
+mod tip;
 
+pub(crate) use mending::lacking;
 pub(crate) use opening::ARCHIVE_FOLDER;
-pub(crate) use table::open_sled;
+pub(crate) use table::{SLED_FOLDER, open_sled};
+pub(crate) use tip::TIP_FILE;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fs::File;
@@ -26,6 +30,7 @@ use crate::marks::Marks;
 use crate::needed::Needed;
 use crate::rows::{RowReader, RowWriter, Rows};
 use crate::space::Reserve;
+use tip::TipFile;
 
 /// How a store is opened.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,6 +56,9 @@ pub struct Options {
     pub archive_file_bytes: u64,
     /// For those who only look: commits fail, and nothing is written.
     pub read_only: bool,
+    /// Makes a store where there is none. A process that had one open must not: what is gone then
+    /// was taken away, and an empty store in its place would hide that.
+    pub create: bool,
 }
 
 impl Default for Options {
@@ -66,6 +74,7 @@ impl Default for Options {
             archive_step: 64,
             archive_file_bytes: 64 << 20,
             read_only: false,
+            create: true,
         }
     }
 }
@@ -77,6 +86,8 @@ pub(crate) struct Shared {
     pub(crate) db: sled::Db,
     /// Held by whoever holds the table.
     lock: Arc<File>,
+    /// The files that are open, each with its device and its inode.
+    pub(crate) files: Vec<(PathBuf, (u64, u64))>,
     pub(crate) rows: Arc<Rows>,
     progress: Mutex<Progress>,
 }
@@ -118,6 +129,8 @@ pub struct SledStore {
     shared: Arc<Shared>,
     /// sled's file, by a handle of our own: what makes a commit durable.
     file: File,
+    /// Says how far the log was acknowledged.
+    tip: TipFile,
     sealer: Sealer,
     archive: Archive,
     reserve: Reserve,

@@ -12,7 +12,9 @@ use super::{sled_error, sync_folders};
 use crate::archive::{BlockFile, block_files};
 use crate::marks::Marks;
 use crate::rows::{ROWS_FILE, RowsFile};
-use crate::sled_store::{ARCHIVE_FOLDER, Options, SledStore, io_error, open_sled};
+use crate::sled_store::{
+    ARCHIVE_FOLDER, Options, SLED_FOLDER, SledStore, TIP_FILE, io_error, open_sled,
+};
 use crate::{keys, parts};
 
 /// So many rows are written in one step.
@@ -25,7 +27,7 @@ const STEP: usize = 50_000;
 /// The backup is damaged or incomplete: the message names the file. `store` holds a store.
 pub fn restore(backup: &Path, store: &Path, files: &Path) -> Result<Manifest, StoreError> {
     let manifest = check(backup)?;
-    if store.join("sled").exists() {
+    if [SLED_FOLDER, ROWS_FILE, TIP_FILE].iter().any(|name| store.join(name).exists()) {
         return Err(StoreError::Failed(format!("{} holds a store already", store.display())));
     }
     let named = |error: io::Error| io_error(&store.display().to_string(), &error);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use busbar_engine::store::{Batch, StoreError};
 
-use super::{Progress, Shared, SledStore, WaitingSnapshot, io_error, sled_error};
+use super::{Progress, Shared, SledStore, WaitingSnapshot, sled_error};
 use crate::codec::{self, Kind};
 use crate::marks::Marks;
 use crate::{keys, parts};
@@ -38,6 +38,11 @@ impl SledStore {
         let mut marks = progress.marks.clone();
         self.write_behind(&mut step, &mut marks, &progress)?;
         self.make_durable(step, &marks, &progress.marks)?;
+        self.tip.advance(&shared.db, block);
+        if marks.rows_through != progress.marks.rows_through {
+            // Once for each generation of rows.
+            self.tip.sync();
+        }
         progress.marks = marks;
         progress.last_block = block;
         shared.rows.show(block, &batch.rows);
@@ -75,10 +80,15 @@ impl SledStore {
             step.insert(keys::MARKS, marks.encode());
         }
         let shared = &self.shared;
-        let failed = |error: sled::Error| sled_error(&shared.folder, "a commit", &error);
+        let failed = |error: sled::Error| match sled_error(&shared.folder, "a commit", &error) {
+            StoreError::Failed(text) => StoreError::Unsynced(text),
+            other => other,
+        };
         shared.db.apply_batch(step).map_err(failed)?;
         shared.db.flush().map_err(failed)?;
-        self.file.sync_data().map_err(|error| io_error("a sync", &error))
+        // After a failed sync the system may hold its pages for clean: no second one is honest.
+        let unsynced = |error| StoreError::Unsynced(format!("a sync of sled/db: {error}"));
+        self.file.sync_data().map_err(unsynced)
     }
 
     fn add_block(
@@ -176,6 +186,9 @@ impl SledStore {
             let snapshots = self.snapshots.len();
             self.write_behind(&mut step, &mut marks, &progress)?;
             if marks == progress.marks && self.snapshots.len() == snapshots {
+                self.tip.advance(&shared.db, progress.last_block);
+                self.tip.map(&shared.db);
+                self.tip.sync();
                 return Ok(());
             }
             self.make_durable(step, &marks, &progress.marks)?;

@@ -75,7 +75,8 @@ fn each_archived(
     if next < first_in_log { Err(lacking(next)) } else { Ok(()) }
 }
 
-fn lacking(block: u64) -> StoreError {
+/// The archive is a part of the log: a block that it lacks is lost.
+pub(crate) fn lacking(block: u64) -> StoreError {
     StoreError::Damaged(format!("the archive lacks block {block}; {HOW_TO_RESTORE}"))
 }
 

@@ -2,17 +2,19 @@
 //! Must never start silently on a log with a gap or a wrong checksum.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
+use std::{fs, io};
 
 use busbar_charging::subject::Subject;
 use busbar_engine::store::{Restored, Snapshot, StoreError};
 
 use super::table::{SLED_FOLDER, has_space, lock, open_file, open_sled, sync_all};
-use super::{Options, Progress, Shared, SledStore, io_error, mending, sled_error};
-use crate::archive::Archive;
+use super::tip::{TIP_FILE, TipFile, forget_segments};
+use super::{Options, Progress, Shared, SledStore, io_error, mending, segments, sled_error};
+use crate::archive::{Archive, block_files};
 use crate::codec::{self, Kind, PlacedFact, Sealer};
+use crate::keeper::identity;
 use crate::marks::Marks;
 use crate::needed::Needed;
 use crate::rows::{Bounds, ROWS_FILE, RowWriter, Rows, RowsFile};
@@ -23,30 +25,40 @@ use crate::{HOW_TO_RESTORE, keys, parts};
 pub(crate) const ARCHIVE_FOLDER: &str = "archive";
 
 pub(super) fn open(folder: &Path, options: Options) -> Result<(SledStore, Restored), StoreError> {
-    let is_new = !folder.join(SLED_FOLDER).join("db").exists();
-    if is_new && options.read_only {
-        return Err(StoreError::Failed(format!("{} holds no store", folder.display())));
-    }
-    let archive_folder = folder.join(ARCHIVE_FOLDER);
-    let made = fs::create_dir_all(&archive_folder);
-    made.map_err(|error| io_error(&archive_folder.display().to_string(), &error))?;
-    let reserve = Reserve::new(folder.join("reserve"), options.reserve_bytes);
+    let found = Found::look(folder)?;
+    found.check(folder, &options)?;
+    let named = |error| io_error(&folder.display().to_string(), &error);
+    fs::create_dir_all(folder).map_err(named)?;
     let lock = lock(folder)?;
+    let acknowledged = if found.log { segments::check(folder)? } else { None };
+    let archive_folder = folder.join(ARCHIVE_FOLDER);
+    fs::create_dir_all(&archive_folder).map_err(named)?;
+    let reserve = Reserve::new(folder.join("reserve"), options.reserve_bytes);
     if !options.read_only && !has_space(folder) {
         reserve.give_up();
     }
-    let db = open_sled(folder, options.log_cache_bytes)?;
-    if is_new {
+    forget_segments(folder).map_err(named)?;
+    let db = open_sled(folder, options.log_cache_bytes).map_err(|error| match error {
+        StoreError::Damaged(text) => {
+            let block = acknowledged.unwrap_or(0);
+            StoreError::Damaged(format!("of the log up to block {block}: {text}"))
+        }
+        other => other,
+    })?;
+    if found.is_unmade(&db) {
         make(folder, &db, options.cache_bytes)?;
     }
+    let mut tip = TipFile::open(folder).map_err(named)?;
     // sled makes files when it opens, and leaves their names to chance.
-    sync_all(folder).map_err(|error| io_error(&folder.display().to_string(), &error))?;
+    sync_all(folder).map_err(named)?;
+    tip.map(&db);
     let mut marks = read_marks(folder, &db)?;
     let log = read_log(folder, &db, &marks)?;
     let (snapshots, snapshot_parts) = read_snapshots(folder, &db)?;
     let mut newest = marks.clone();
     log.facts.iter().for_each(|(_, (position, ..))| newest.see(*position));
     let archive = open_archive(archive_folder, &options, &marks)?;
+    check_acknowledged(folder, &log, acknowledged)?;
     check_ends(folder, &marks, &newest, &log, &snapshots)?;
     let (rows, mended) = mending::rows_of(folder, &options, &db, &mut marks, &log)?;
     check_ends(folder, &marks, &newest, &log, &snapshots)?;
@@ -55,6 +67,7 @@ pub(super) fn open(folder: &Path, options: Options) -> Result<(SledStore, Restor
     keep_reserve(&reserve, &options)?;
     let file = open_file(folder)?;
     let last_block = log.last_block;
+    tip.advance(&db, last_block);
     // The first batch brings the rows of the facts whose rows are not in the file.
     let shown = if rows_from < log.facts.len() { marks.rows_through } else { last_block };
     let rows = Arc::new(Rows::new(rows, options.bounds(), marks.rows_through, shown));
@@ -64,12 +77,17 @@ pub(super) fn open(folder: &Path, options: Options) -> Result<(SledStore, Restor
         rows_from,
         heads: newest.positions(),
     };
+    let files = [folder.join(SLED_FOLDER).join("db"), folder.join(ROWS_FILE)];
+    let identified = files.into_iter().map(|path| identity(&path).map(|file| (path, file)));
+    let files = identified.collect::<io::Result<_>>();
+    let files = files.map_err(|error| io_error("the files of the store", &error))?;
     let writer = if options.read_only { None } else { Some(RowWriter::start(&rows)?) };
     let shared = Shared {
         folder: folder.into(),
         options,
         db,
         lock: Arc::new(lock),
+        files,
         rows,
         progress: Mutex::new(Progress { marks, last_block, backups: 0 }),
     };
@@ -77,6 +95,7 @@ pub(super) fn open(folder: &Path, options: Options) -> Result<(SledStore, Restor
         _writer: writer,
         shared: Arc::new(shared),
         file,
+        tip,
         sealer: Sealer::new()?,
         archive,
         reserve,
@@ -116,17 +135,60 @@ fn keep_reserve(reserve: &Reserve, options: &Options) -> Result<(), StoreError> 
     kept.map_err(|error| io_error("the reserve file", &error))
 }
 
-/// Makes a new store. The marks come last: without them it is none.
-fn make(folder: &Path, db: &sled::Db, cache_bytes: u64) -> Result<(), StoreError> {
-    let rows = folder.join(ROWS_FILE);
-    if rows.exists() {
-        let named = |error| io_error(&rows.display().to_string(), &error);
-        fs::remove_file(&rows).map_err(named)?;
+/// What of a store stands in a folder.
+struct Found {
+    /// The file of sled, with the log.
+    log: bool,
+    /// What only stands beside a log: the rows, the tip, or blocks in the archive.
+    beside: Option<&'static str>,
+}
+
+impl Found {
+    fn look(folder: &Path) -> Result<Self, StoreError> {
+        let archive = folder.join(ARCHIVE_FOLDER);
+        let archived = archive.exists() && !block_files(&archive)?.is_empty();
+        let beside = match () {
+            () if folder.join(ROWS_FILE).exists() => Some(ROWS_FILE),
+            () if folder.join(TIP_FILE).exists() => Some(TIP_FILE),
+            () if archived => Some(ARCHIVE_FOLDER),
+            () => None,
+        };
+        Ok(Self { log: folder.join(SLED_FOLDER).join("db").exists(), beside })
     }
-    drop(RowsFile::create(&rows, cache_bytes)?);
+
+    /// Refuses what a new store would hide, before anything is made.
+    fn check(&self, folder: &Path, options: &Options) -> Result<(), StoreError> {
+        let folder = folder.display();
+        match self.beside {
+            _ if self.log => Ok(()),
+            Some(beside) => Err(StoreError::Damaged(format!(
+                "{folder} lost its log, {SLED_FOLDER}/db, though {beside} is there; \
+                 {HOW_TO_RESTORE}"
+            ))),
+            None if options.read_only => {
+                Err(StoreError::Failed(format!("{folder} holds no store")))
+            }
+            None if !options.create => Err(StoreError::Failed(format!(
+                "{folder} held the store and holds none any more: put it back, or mount its disk"
+            ))),
+            None => Ok(()),
+        }
+    }
+
+    /// True where there was nothing, or a first start died before its marks were there.
+    fn is_unmade(&self, db: &sled::Db) -> bool {
+        self.beside.is_none() && db.is_empty()
+    }
+}
+
+/// Makes a new store. The marks come first: rows beside a log without marks are a log that is
+/// lost, and rows that a crash left out are made again.
+fn make(folder: &Path, db: &sled::Db, cache_bytes: u64) -> Result<(), StoreError> {
     let failed = |error: sled::Error| sled_error(folder, "a new store", &error);
     db.insert(keys::MARKS, Marks::new().encode()).map_err(failed)?;
     db.flush().map_err(failed)?;
+    sync_all(folder).map_err(|error| io_error(&folder.display().to_string(), &error))?;
+    drop(RowsFile::create(&folder.join(ROWS_FILE), cache_bytes)?);
     Ok(())
 }
 
@@ -222,6 +284,17 @@ fn read_snapshots(folder: &Path, db: &sled::Db) -> Result<Snapshots, StoreError>
         return Ok((snapshots, counts));
     }
     Err(StoreError::Damaged(format!("a snapshot is cut off; {HOW_TO_RESTORE}")))
+}
+
+/// What was acknowledged must be there, whatever became of the file that it was in.
+fn check_acknowledged(folder: &Path, log: &Log, block: Option<u64>) -> Result<(), StoreError> {
+    match block {
+        Some(block) if block > log.last_block => {
+            let reason = format!("the log ends before it, and block {block} was acknowledged");
+            Err(damaged_block(folder, log.last_block + 1, &reason))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Nothing may speak of facts that the log lost.

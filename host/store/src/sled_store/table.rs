@@ -16,7 +16,7 @@ use crate::HOW_TO_RESTORE;
 use crate::space::free_bytes;
 
 /// sled's own folder.
-pub(super) const SLED_FOLDER: &str = "sled";
+pub(crate) const SLED_FOLDER: &str = "sled";
 
 /// Takes the store for this process, or says who has it.
 pub(super) fn lock(folder: &Path) -> Result<File, StoreError> {

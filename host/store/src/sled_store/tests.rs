@@ -1,5 +1,9 @@
 //! Proves what a start finds after a process died at any commit, and that damage is named.
 
+mod lost;
+
+pub(crate) use lost::contents;
+
 use std::ops::ControlFlow;
 
 use busbar_charging::context::Policy;
@@ -136,7 +140,7 @@ fn token(n: usize) -> IdToken {
 }
 
 /// Text that does not compress.
-fn noise(seed: usize, bytes: usize) -> String {
+pub(crate) fn noise(seed: usize, bytes: usize) -> String {
     let mut state = seed as u64 + 1;
     let letter = |_| {
         state =
@@ -146,7 +150,7 @@ fn noise(seed: usize, bytes: usize) -> String {
     (0..bytes).map(letter).collect()
 }
 
-fn copy(from: &Path, to: &Path) {
+pub(crate) fn copy(from: &Path, to: &Path) {
     std::fs::create_dir_all(to).unwrap();
     for entry in std::fs::read_dir(from).unwrap() {
         let entry = entry.unwrap();
