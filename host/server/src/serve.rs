@@ -3,6 +3,7 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -25,8 +26,8 @@ use crate::{load_watch, openadr, plugins, sites, ws};
 const LAST_WORDS: Duration = Duration::from_secs(10);
 /// Requests under way have so long.
 const LAST_REQUESTS: Duration = Duration::from_secs(5);
-/// How often the free space is looked at.
-const LOOK_AT_SPACE: Duration = Duration::from_secs(5);
+/// How often the free space and the store's files are looked at.
+const LOOK_AT_STORE: Duration = Duration::from_secs(5);
 
 /// A running host.
 pub struct Host {
@@ -39,6 +40,7 @@ pub struct Host {
     space: tokio::task::JoinHandle<()>,
     loads: tokio::task::JoinHandle<()>,
     vtns: Vec<tokio::task::JoinHandle<()>>,
+    keeper: CurrentKeeper,
     addresses: Addresses,
     token: (String, PathBuf),
 }
@@ -100,11 +102,27 @@ impl Host {
         };
         let ocpp = bound.serve(&shared);
         let https = bound_https.into_iter().map(|bound| bound.serve(&app)).collect();
-        let space = tokio::spawn(watch_space(keeper, machine.low_space()));
+        let (tell, fail) = (machine.low_space(), machine.fail());
+        let watching = watch_store(Arc::clone(&keeper), frames.clone(), app.metrics(), tell, fail);
+        let space = tokio::spawn(watching);
         let loads =
             tokio::spawn(load_watch::watch(node.clone(), app.metrics(), app.alerts().clone()));
         let vtns = openadr::follow(&node, &app.metrics(), &config.sites);
-        Ok(Self { machine, node, ocpp, https, app, frames, space, loads, vtns, addresses, token })
+        let host = Self {
+            machine,
+            node,
+            ocpp,
+            https,
+            app,
+            frames,
+            space,
+            loads,
+            vtns,
+            keeper,
+            addresses,
+            token,
+        };
+        Ok(host)
     }
 
     /// Where it listens.
@@ -120,6 +138,22 @@ impl Host {
     /// The admin token and its file.
     pub fn admin_token(&self) -> (&str, &Path) {
         (&self.token.0, &self.token.1)
+    }
+
+    /// Waits until it has come to an end that nobody asked for, and says why: its process must
+    /// end too, and another one find out what is on disk.
+    pub fn died(&self) -> impl Future<Output = String> + Send + 'static {
+        self.machine.died()
+    }
+
+    /// Leaves everything as it stands, after it died.
+    fn abandon(self) {
+        self.space.abort();
+        self.loads.abort();
+        self.vtns.iter().for_each(tokio::task::JoinHandle::abort);
+        // sled syncs where it is dropped, and panics where that fails: it never is.
+        std::mem::forget(self.keeper.lock().unwrap_or_else(PoisonError::into_inner).take());
+        self.frames.write();
     }
 
     /// Ends in order: no new connections, last words of those that are open, the last commit.
@@ -146,7 +180,7 @@ impl Host {
 /// Runs a host until SIGTERM or SIGINT.
 ///
 /// # Errors
-/// Why it cannot start: in one sentence.
+/// Why it cannot start, or cannot go on: in one sentence.
 pub async fn run(config: &Config) -> Result<(), String> {
     // Before anything says that it is ready: a signal that comes then must not be the end of it.
     let end = Signals::listen()?;
@@ -161,7 +195,13 @@ pub async fn run(config: &Config) -> Result<(), String> {
         token_file = %token_file.display(),
         "busbar is running"
     );
-    end.come().await;
+    tokio::select! {
+        () = end.come() => {}
+        why = host.died() => {
+            host.abandon();
+            return Err(why);
+        }
+    }
     tracing::info!("busbar stops");
     host.stop().await;
     Ok(())
@@ -209,12 +249,15 @@ async fn start_machine(
         low_space_bytes: config.store.low_space,
         ..Options::default()
     };
+    let opened_once = AtomicBool::new(false);
     let keeper = CurrentKeeper::default();
     let current = Arc::clone(&keeper);
     let open = move || -> Result<(Box<dyn Store>, Restored), StoreError> {
         // sled locks its folder: the old handle must be gone.
         *current.lock().unwrap_or_else(PoisonError::into_inner) = None;
-        let (store, restored) = SledStore::open(&folder, options.clone())?;
+        let create = !opened_once.load(Ordering::Relaxed);
+        let (store, restored) = SledStore::open(&folder, Options { create, ..options.clone() })?;
+        opened_once.store(true, Ordering::Relaxed);
         if let Some(mended) = store.mended() {
             tracing::warn!("{mended}");
         }
@@ -252,14 +295,35 @@ fn copy_store(keeper: CurrentKeeper) -> CopyStore {
     })
 }
 
-async fn watch_space(keeper: CurrentKeeper, tell: impl Fn(bool)) {
+/// Looks whether the disk has space and the store's files are where they were, and measures what
+/// waits. A file that is open takes writes also when it was removed, and whoever has no name cannot
+/// be found again.
+async fn watch_store(
+    keeper: CurrentKeeper,
+    frames: FrameLog,
+    metrics: Metrics,
+    tell: impl Fn(bool),
+    fail: impl Fn(StoreError),
+) {
     loop {
-        let low = {
+        let (keeper, frames) = (Arc::clone(&keeper), frames.clone());
+        // A disk may answer late.
+        let look = tokio::task::spawn_blocking(move || {
             let keeper = keeper.lock().unwrap_or_else(PoisonError::into_inner);
-            keeper.as_ref().is_some_and(Keeper::is_low_on_space)
-        };
-        tell(low);
-        tokio::time::sleep(LOOK_AT_SPACE).await;
+            let keeper = keeper.as_ref();
+            let low = keeper.is_some_and(Keeper::is_low_on_space);
+            let waiting = keeper.map_or(0, Keeper::waiting_rows);
+            (low, keeper.and_then(Keeper::lost), waiting, frames.counters())
+        });
+        if let Ok((low, lost, waiting, frames)) = look.await {
+            tell(low);
+            metrics.observe_store(frames, waiting);
+            if let Some(error) = lost {
+                tracing::error!(%error, "the store was taken away");
+                fail(error);
+            }
+        }
+        tokio::time::sleep(LOOK_AT_STORE).await;
     }
 }
 

@@ -1,12 +1,14 @@
 //! Owns the node over its lives: it opens the store, runs an engine, and after a failure drops
 //! both and starts again by the same path. Must never go on with a store whose commit failed.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use busbar_charging::context::Policy;
 use busbar_engine::store::{Reader, Restored, Store, StoreError};
+use tokio::sync::watch;
 
 use super::life::{Birth, End, Life, Message, Shared, run};
 use super::live::Live;
@@ -47,6 +49,7 @@ pub trait Frames: Send + Sync {
 pub struct Machine {
     inner: Arc<Inner>,
     thread: Option<JoinHandle<()>>,
+    died: watch::Receiver<Option<String>>,
 }
 
 struct Inner {
@@ -90,14 +93,15 @@ impl Machine {
         };
         let lives = Lives { inner: Arc::clone(&inner), open, policy, shared };
         let (born, is_born) = std::sync::mpsc::channel();
+        let (dying, died) = watch::channel(None);
         let thread = thread::Builder::new()
             .name("engine".into())
-            .spawn(move || lives.run(first, Some(born)))
+            .spawn(move || lives.run_to_the_end(first, born, &dying))
             .map_err(|error| failed(&error))?;
         // Nothing is served before the rows that a crash left out are there.
         let _born_or_dead = is_born.recv();
         let node = Node::new(Arc::clone(&inner) as Arc<dyn Runtime>, live);
-        Ok((Self { inner, thread: Some(thread) }, node))
+        Ok((Self { inner, thread: Some(thread), died }, node))
     }
 
     /// The life that takes connections now.
@@ -126,6 +130,29 @@ impl Machine {
     pub fn low_space(&self) -> impl Fn(bool) + Send + Sync + 'static {
         let status = Arc::clone(&self.inner.status);
         move |low| lock(&status).low_space = low
+    }
+
+    /// A way to end the life that runs now, for what is found out beside it.
+    pub fn fail(&self) -> impl Fn(StoreError) + Send + Sync + 'static {
+        let lives = self.lives();
+        move |error| {
+            if let Some(life) = lives() {
+                life.send(Message::ReadFailed(error));
+            }
+        }
+    }
+
+    /// Waits until the node has come to an end after which nothing in this process can go on, and
+    /// says why. A node that is stopped never does.
+    pub fn died(&self) -> impl Future<Output = String> + Send + 'static {
+        let mut died = self.died.clone();
+        async move {
+            let why = died.wait_for(Option::is_some).await.ok().and_then(|why| why.clone());
+            match why {
+                Some(why) => why,
+                None => std::future::pending().await,
+            }
+        }
     }
 
     /// Commits what was decided and ends the node. Blocks.
@@ -195,18 +222,39 @@ struct Lives {
 }
 
 impl Lives {
+    /// All lives, and the news of an end that nobody asked for. A panic, here or where sled is
+    /// dropped or opened, must not leave a process that answers and does nothing.
+    fn run_to_the_end(
+        self,
+        first: (Box<dyn Store>, Restored),
+        born: std::sync::mpsc::Sender<()>,
+        dying: &watch::Sender<Option<String>>,
+    ) {
+        let lived = catch_unwind(AssertUnwindSafe(|| self.run(first, Some(born))));
+        let panicked =
+            |_| Err("the thread of the engine panicked; the log above says where".into());
+        if let Err(why) = lived.unwrap_or_else(panicked) {
+            tracing::error!(%why, "the node ended");
+            self.inner.set(None, None);
+            let mut status = lock(&self.inner.status);
+            (status.running, status.trouble) = (false, Some(why.clone()));
+            drop(status);
+            dying.send_replace(Some(why));
+        }
+    }
+
     fn run(
         &self,
         first: (Box<dyn Store>, Restored),
         mut born: Option<std::sync::mpsc::Sender<()>>,
-    ) {
+    ) -> Result<(), String> {
         let mut opened = Some(first);
         loop {
             let Some((store, restored)) = opened.take().or_else(|| self.open_again()) else {
-                return;
+                return Ok(());
             };
             let reader = store.reader();
-            let Ok(seed) = secrets::random::<24>() else { return };
+            let seed = secrets::random::<24>().map_err(|error| error.to_string())?;
             let (incarnation, rest) = seed.split_at(8);
             let number = |bytes: &[u8]| bytes.iter().fold(0_u128, |n, b| (n << 8) | u128::from(*b));
             let birth = Birth {
@@ -228,7 +276,8 @@ impl Lives {
             self.inner.set(None, None);
             lock(&self.inner.status).running = false;
             match end {
-                End::Stopped => return,
+                End::Stopped => return Ok(()),
+                End::Failed(error @ StoreError::Unsynced(_)) => return Err(error.to_string()),
                 End::Failed(error) => {
                     tracing::error!(%error, "the engine ended; the store is opened again");
                     self.shared.metrics.engine_restart();
@@ -258,3 +307,6 @@ impl Lives {
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests;

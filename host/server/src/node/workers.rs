@@ -1,16 +1,17 @@
 //! Owns the threads beside the deciding one: readers that recall, workers that price, one that
 //! plans. Must never decide.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread;
 use std::time::Instant;
 
-use busbar_charging::input::{Input, Needs, Work};
+use busbar_charging::input::{Input, Needs, Recalled, Work};
 use busbar_charging::load::plan::Planner;
 use busbar_charging::load::plan::lp::Lp;
 use busbar_charging::pricing::PriceError;
 use busbar_charging::units::Millis;
-use busbar_engine::store::{self, Reader};
+use busbar_engine::store::{self, Reader, StoreError};
 use busbar_engine::{Event, RecallId};
 
 use super::life::{Life, Message};
@@ -40,7 +41,7 @@ impl Readers {
             let (jobs, reader, life) = (Arc::clone(&jobs), Arc::clone(&reader), life.clone());
             let reading = move || {
                 while let Some((id, needs)) = next(&jobs) {
-                    life.send(match store::recall(&*reader, &needs) {
+                    life.send(match recall(&*reader, &needs) {
                         Ok(recalled) => Message::Event(Event::Recalled(id, recalled)),
                         Err(error) => Message::ReadFailed(error),
                     });
@@ -127,12 +128,22 @@ fn next<T>(jobs: &Mutex<mpsc::Receiver<T>>) -> Option<T> {
     jobs.lock().unwrap_or_else(PoisonError::into_inner).recv().ok()
 }
 
+/// A panic is a failed read: a recall that never returns would hold its subject, and all that is
+/// decided meanwhile, for ever.
+pub(super) fn recall(reader: &dyn Reader, needs: &Needs) -> Result<Recalled, StoreError> {
+    let read = catch_unwind(AssertUnwindSafe(|| store::recall(reader, needs)));
+    read.unwrap_or_else(|_| Err(StoreError::Failed("the store panicked while it read".into())))
+}
+
 fn price(plugins: &PluginHost, metrics: &Metrics, work: Work) -> Option<Event> {
     let Work::Price { subject, station, transaction, attempt, session, tariff } = work else {
         return None;
     };
     let began = Instant::now();
-    let result = plugins.price_metered(&tariff, &session);
+    // After a panic the thread goes on, and the session is held as after any other failure.
+    let asked = catch_unwind(AssertUnwindSafe(|| plugins.price_metered(&tariff, &session)));
+    let panicked = |_| Err(PriceError::Internal("the host panicked while it priced".into()));
+    let result = asked.unwrap_or_else(panicked);
     let word = match &result {
         Ok(_) => "priced",
         Err(PriceError::NotApplicable(_)) => "not_applicable",
@@ -145,6 +156,8 @@ fn price(plugins: &PluginHost, metrics: &Metrics, work: Work) -> Option<Event> {
 
 fn plan(planner: &mut dyn Planner, work: Work) -> Option<Event> {
     let Work::Plan { subject, number, asked } = work else { return None };
-    let plan = Box::new(asked.of(|question| planner.plan(question)));
+    // After a panic there is no plan: the site goes on without, and asks again in its time.
+    let made = catch_unwind(AssertUnwindSafe(|| asked.of(|question| planner.plan(question))));
+    let plan = Box::new(made.ok()?);
     Some(Event::Input(subject, Input::Plan { number, plan }))
 }

@@ -11,6 +11,7 @@ use axum::http::{Method, StatusCode};
 use busbar_charging::fact::Fact;
 use busbar_charging::subject::Subject;
 use busbar_engine::store::Position;
+use busbar_store::frames::FrameCounters;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -43,6 +44,10 @@ struct Inner {
     commits: Counter,
     commit_seconds: Histogram,
     restarts: Counter,
+    frame_log: Counter,
+    frame_log_dropped: Counter,
+    frame_log_bytes: Gauge,
+    rows_waiting: Gauge,
     load: LoadMetrics,
     openadr: OpenAdrMetrics,
     stations: Gauge,
@@ -113,6 +118,10 @@ impl Metrics {
             commits: Counter::default(),
             commit_seconds: seconds(),
             restarts: Counter::default(),
+            frame_log: Counter::default(),
+            frame_log_dropped: Counter::default(),
+            frame_log_bytes: Gauge::default(),
+            rows_waiting: Gauge::default(),
             load: LoadMetrics::new(),
             openadr: OpenAdrMetrics::default(),
             stations: Gauge::default(),
@@ -213,6 +222,18 @@ impl Metrics {
         self.inner.openadr.bad_event(site);
     }
 
+    /// How the frame log stands now, and how many rows wait for their file.
+    pub fn observe_store(&self, frames: FrameCounters, rows_waiting: usize) {
+        let follow = |counter: &Counter, total: u64| {
+            counter.inc_by(total.saturating_sub(counter.get()));
+        };
+        follow(&self.inner.frame_log, frames.recorded);
+        follow(&self.inner.frame_log_dropped, frames.dropped);
+        let set = |gauge: &Gauge, value: i64| drop(gauge.set(value));
+        set(&self.inner.frame_log_bytes, i64::try_from(frames.bytes).unwrap_or(i64::MAX));
+        set(&self.inner.rows_waiting, i64::try_from(rows_waiting).unwrap_or(i64::MAX));
+    }
+
     /// Where the node stands now.
     pub fn observe(&self, status: &Status) {
         let set = |gauge: &Gauge, value: u64| {
@@ -261,6 +282,10 @@ impl Inner {
         registry.register_with_unit("commit", "Time to commit", Unit::Seconds, seconds);
         let help = "Starts of the engine after its store failed";
         registry.register("engine_restarts", help, self.restarts.clone());
+        let help = "Frames taken into the frame log";
+        registry.register("frame_log_frames", help, self.frame_log.clone());
+        let help = "Frames that the frame log lost, because its disk failed or did not keep up";
+        registry.register("frame_log_dropped", help, self.frame_log_dropped.clone());
     }
 
     fn register_state(&mut self) {
@@ -271,6 +296,10 @@ impl Inner {
         let help = "Sessions held for an operator";
         registry.register("sessions_held", help, self.held_sessions.clone());
         registry.register("inputs_queued", "Inputs waiting", self.queued.clone());
+        let bytes = self.frame_log_bytes.clone();
+        registry.register_with_unit("frame_log", "The frame log on disk", Unit::Bytes, bytes);
+        let help = "Rows that wait to be written to their file";
+        registry.register("rows_waiting", help, self.rows_waiting.clone());
         registry.register("ready", "1 when the node takes traffic", self.ready.clone());
         let version = vec![("version", env!("CARGO_PKG_VERSION").to_owned())];
         let info = prometheus_client::metrics::info::Info::new(version);
