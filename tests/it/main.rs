@@ -10,6 +10,7 @@ mod facts;
 mod foreign;
 mod fuzz;
 mod golden;
+mod gone;
 mod growth;
 mod imports;
 mod killed;
