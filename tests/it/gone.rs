@@ -64,8 +64,9 @@ impl Drop for Ended {
     }
 }
 
-/// Tells readings until the host answers no more; gives how many it acknowledged.
-fn charge(ocpp: SocketAddr) -> u64 {
+/// Tells readings until the host answers no more; gives the transaction, and how many of its
+/// messages were acknowledged.
+fn charge(ocpp: SocketAddr) -> (i64, u64) {
     let mut station = Station::connect(ocpp, "S1", "ocpp1.6");
     let start = json!({
         "connectorId": 1, "idTag": "04A1B2C3", "meterStart": 0, "timestamp": ago(500),
@@ -79,9 +80,10 @@ fn charge(ocpp: SocketAddr) -> u64 {
                 "timestamp": ago(500 - n), "sampledValue": [{ "value": (n * 100).to_string() }],
             }],
         });
-        if station.try_call("MeterValues", &reading).is_err() {
-            return n as u64 - 1;
-        }
+        let Ok(answer) = station.try_call("MeterValues", &reading) else {
+            return (transaction, n as u64);
+        };
+        assert_eq!(answer[0], 3, "{answer}");
     }
     panic!("every sync failed, and every reading was acknowledged");
 }
@@ -112,16 +114,21 @@ fn a_log_that_cannot_be_synced_ends_the_process() {
     command.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log);
     let mut host = Ended(command.spawn().unwrap());
     until("the host", || place.is_ready().then_some(()));
-    let acknowledged = charge(place.ocpp);
+    let (transaction, acknowledged) = charge(place.ocpp);
     let status = until("the end of the process", || host.0.try_wait().unwrap());
     let said = std::fs::read_to_string(said).unwrap();
     assert_eq!(status.code(), Some(1), "{said}");
     assert!(said.contains("nothing can be acknowledged") && said.contains("sled/db"), "{said}");
 
     let (_process, api) = place.start();
-    let known = &api.all("/api/v1/transactions?station=S1")[0]["message_count"];
-    let known = known.as_u64().unwrap();
-    // The reading whose sync failed may be there.
+    let stop = json!({ "transactionId": transaction, "meterStop": 90_000, "timestamp": ago(1) });
+    let mut station = Station::connect(place.ocpp, "S1", "ocpp1.6");
+    let stopped = station.try_call("StopTransaction", &stop).unwrap();
+    assert_eq!(stopped[0], 3, "{stopped}");
+    // Bills are sealed after a second online.
+    until("a CDR", || (!api.all("/api/v1/cdrs?station=S1").is_empty()).then_some(()));
+    let known = api.all("/api/v1/transactions?station=S1")[0]["message_count"].as_u64().unwrap();
+    // With the stop, and perhaps the reading whose sync failed.
     assert!((acknowledged + 1..=acknowledged + 2).contains(&known), "{acknowledged}, {known}");
 }
 
@@ -142,5 +149,5 @@ fn a_store_that_is_taken_away_is_missed_and_not_made_anew() {
     assert!(!store.exists() && !place.is_ready());
     name(&away, &store);
     until("the store", || place.is_ready().then_some(()));
-    assert_eq!(api.get("/api/v1/stations/S1")["identity"], "S1");
+    assert_eq!(api.get("/api/v1/stations/S1")["id"], "S1");
 }

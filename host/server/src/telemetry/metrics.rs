@@ -229,9 +229,9 @@ impl Metrics {
         };
         follow(&self.inner.frame_log, frames.recorded);
         follow(&self.inner.frame_log_dropped, frames.dropped);
-        let set = |gauge: &Gauge, value: i64| drop(gauge.set(value));
-        set(&self.inner.frame_log_bytes, i64::try_from(frames.bytes).unwrap_or(i64::MAX));
-        set(&self.inner.rows_waiting, i64::try_from(rows_waiting).unwrap_or(i64::MAX));
+        let bytes = i64::try_from(frames.bytes).unwrap_or(i64::MAX);
+        self.inner.frame_log_bytes.set(bytes);
+        self.inner.rows_waiting.set(i64::try_from(rows_waiting).unwrap_or(i64::MAX));
     }
 
     /// Where the node stands now.

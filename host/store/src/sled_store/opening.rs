@@ -2,6 +2,7 @@
 //! Must never start silently on a log with a gap or a wrong checksum.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::{fs, io};
@@ -25,39 +26,15 @@ use crate::{HOW_TO_RESTORE, keys, parts};
 pub(crate) const ARCHIVE_FOLDER: &str = "archive";
 
 pub(super) fn open(folder: &Path, options: Options) -> Result<(SledStore, Restored), StoreError> {
-    let found = Found::look(folder)?;
-    found.check(folder, &options)?;
-    let named = |error| io_error(&folder.display().to_string(), &error);
-    fs::create_dir_all(folder).map_err(named)?;
-    let lock = lock(folder)?;
-    let acknowledged = if found.log { segments::check(folder)? } else { None };
-    let archive_folder = folder.join(ARCHIVE_FOLDER);
-    fs::create_dir_all(&archive_folder).map_err(named)?;
     let reserve = Reserve::new(folder.join("reserve"), options.reserve_bytes);
-    if !options.read_only && !has_space(folder) {
-        reserve.give_up();
-    }
-    forget_segments(folder).map_err(named)?;
-    let db = open_sled(folder, options.log_cache_bytes).map_err(|error| match error {
-        StoreError::Damaged(text) => {
-            let block = acknowledged.unwrap_or(0);
-            StoreError::Damaged(format!("of the log up to block {block}: {text}"))
-        }
-        other => other,
-    })?;
-    if found.is_unmade(&db) {
-        make(folder, &db, options.cache_bytes)?;
-    }
-    let mut tip = TipFile::open(folder).map_err(named)?;
-    // sled makes files when it opens, and leaves their names to chance.
-    sync_all(folder).map_err(named)?;
-    tip.map(&db);
+    let (lock, acknowledged) = take(folder, &options)?;
+    let (db, mut tip) = start_sled(folder, &options, &reserve, acknowledged)?;
     let mut marks = read_marks(folder, &db)?;
     let log = read_log(folder, &db, &marks)?;
     let (snapshots, snapshot_parts) = read_snapshots(folder, &db)?;
     let mut newest = marks.clone();
     log.facts.iter().for_each(|(_, (position, ..))| newest.see(*position));
-    let archive = open_archive(archive_folder, &options, &marks)?;
+    let archive = open_archive(folder.join(ARCHIVE_FOLDER), &options, &marks)?;
     check_acknowledged(folder, &log, acknowledged)?;
     check_ends(folder, &marks, &newest, &log, &snapshots)?;
     let (rows, mended) = mending::rows_of(folder, &options, &db, &mut marks, &log)?;
@@ -109,6 +86,49 @@ pub(super) fn open(folder: &Path, options: Options) -> Result<(SledStore, Restor
         mended,
     };
     Ok((store, restored))
+}
+
+/// Takes the folder for this process, and refuses what is not whole before anything is changed.
+/// Says up to which block the log was acknowledged, where that is known.
+fn take(folder: &Path, options: &Options) -> Result<(File, Option<u64>), StoreError> {
+    let found = Found::look(folder)?;
+    found.check(folder, options)?;
+    let named = |error| io_error(&folder.display().to_string(), &error);
+    fs::create_dir_all(folder).map_err(named)?;
+    let lock = lock(folder)?;
+    let acknowledged = if found.log { segments::check(folder)? } else { None };
+    Ok((lock, acknowledged))
+}
+
+/// Opens sled, which writes; makes a store where there is none.
+fn start_sled(
+    folder: &Path,
+    options: &Options,
+    reserve: &Reserve,
+    acknowledged: Option<u64>,
+) -> Result<(sled::Db, TipFile), StoreError> {
+    let named = |error| io_error(&folder.display().to_string(), &error);
+    let found = Found::look(folder)?;
+    fs::create_dir_all(folder.join(ARCHIVE_FOLDER)).map_err(named)?;
+    if !options.read_only && !has_space(folder) {
+        reserve.give_up();
+    }
+    forget_segments(folder).map_err(named)?;
+    let db = open_sled(folder, options.log_cache_bytes).map_err(|error| match error {
+        StoreError::Damaged(text) => {
+            let block = acknowledged.unwrap_or(0);
+            StoreError::Damaged(format!("of the log up to block {block}: {text}"))
+        }
+        other => other,
+    })?;
+    if found.is_unmade(&db) {
+        make(folder, &db, options.cache_bytes)?;
+    }
+    let mut tip = TipFile::open(folder).map_err(named)?;
+    // sled makes files when it opens, and leaves their names to chance.
+    sync_all(folder).map_err(named)?;
+    tip.map(&db);
+    Ok((db, tip))
 }
 
 impl Options {
