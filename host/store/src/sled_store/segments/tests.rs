@@ -149,7 +149,8 @@ fn what_was_damaged_outside_is_refused_and_left_as_it_is() {
             fs::remove_dir_all(&dead).unwrap();
         }
     });
-    assert!(refused > 40 && borne > 3, "{refused} were refused, {borne} did no harm");
+    // How many do no harm is a matter of what sled had freed.
+    assert!(refused > 40, "{refused} were refused, {borne} did no harm");
 }
 
 /// The tip is a help: an older one, or none, refuses nothing.
