@@ -55,7 +55,7 @@ impl Known {
             read => read?,
         };
         let slots = bytes.chunks(SLOT_BYTES as usize).take(2);
-        let tip = slots.filter_map(|slot| decode_tip(slot)).max();
+        let tip = slots.filter_map(decode_tip).max();
         let segments = bytes.get(SEGMENTS_AT as usize..).and_then(decode_segments);
         Ok(Self { tip, segments })
     }
