@@ -117,7 +117,12 @@ fn put(evses: usize) -> SitePut {
         fallback: None,
     };
     let circuits = std::iter::once(grid).chain(below).collect();
-    let tree = Tree { voltage: 230, circuits, evses: (0..evses).map(point).collect() };
+    let tree = Tree {
+        voltage: 230,
+        circuits,
+        evses: (0..evses).map(point).collect(),
+        batteries: Vec::new(),
+    };
     let models = vec![Model { known_as: KnownAs::Standard, ..Model::default() }];
     let (version, body) =
         Config { policy: Default::default(), models, plan: Default::default(), tree }.store();

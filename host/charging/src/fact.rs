@@ -265,6 +265,8 @@ facts! {
     LoadPriced(load::LoadPriced) = "load.priced/1",
     /// What a site is expected to generate.
     LoadForecast(load::LoadForecast) = "load.forecast/1",
+    /// Somebody said what a battery holds.
+    LoadBattery(load::LoadBattery) = "load.battery/1",
     /// EVSEs begin a random while later.
     LoadDelayed(load::LoadDelayed) = "load.delayed/1",
     /// Somebody else limits a station.

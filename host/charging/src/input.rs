@@ -22,7 +22,7 @@ use crate::load::question::Answer;
 use crate::load::rows::EvseId;
 use crate::pricing::{CutSession, Line, PriceError};
 use crate::subject::{Key, Row, Subject};
-use crate::units::{Current, Energy, Timestamp};
+use crate::units::{Current, Energy, Power, Timestamp};
 
 /// All that can happen to a subject.
 #[derive(Clone, Debug)]
@@ -341,6 +341,15 @@ pub enum Request {
         /// In order of time.
         slots: Vec<ForecastSlot>,
     },
+    /// Say what a battery of a site holds and does.
+    TellBattery {
+        /// As the tree names it.
+        battery: Box<str>,
+        /// Its state of charge: thousandths of what it can hold.
+        charge: u32,
+        /// What it takes now; negative where it gives.
+        power: Option<Power>,
+    },
     /// Have a station at a site, or at none. Asked of the network.
     PlaceStation {
         /// Which station.
@@ -395,6 +404,7 @@ impl Request {
             | Self::WishLoad { .. }
             | Self::PriceLoad { .. }
             | Self::ForecastLoad { .. }
+            | Self::TellBattery { .. }
             | Self::PlaceStation { .. } => None,
         }
     }

@@ -21,7 +21,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use self::about::station_of;
 use self::authorization::{Asked, token_prefixes};
 use self::common::Common;
-pub use self::load::{EvseView, LoadView, MeterView, PlanView, RowView, SourceView};
+pub use self::load::{BatteryView, EvseView, LoadView, MeterView, PlanView, RowView, SourceView};
 use self::operator::Asking;
 use self::reports::{Reported, kept_id, start_content};
 use self::station::Station;

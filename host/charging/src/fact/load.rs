@@ -6,8 +6,8 @@ mod plan;
 use serde::{Deserialize, Serialize};
 
 pub use self::plan::{
-    EvseDelay, EvsePlan, ForecastSlot, LoadDelayed, LoadForecast, LoadPlanWanted, LoadPlanned,
-    LoadPriced, LoadWished, PlanRun, PowerRun, PriceSlot,
+    BatteryPlan, EvseDelay, EvsePlan, ForecastSlot, LoadBattery, LoadDelayed, LoadForecast,
+    LoadPlanWanted, LoadPlanned, LoadPriced, LoadWished, PlanRun, PowerRun, PriceSlot,
 };
 
 use super::Actor;

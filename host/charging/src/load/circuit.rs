@@ -2,6 +2,7 @@
 //! boards, circuits and cabinets, and the EVSEs that hang on them. `Tree::compile` checks all of
 //! it at once and makes rows of it. Must never hold what changes with time.
 
+mod battery;
 mod check;
 mod compile;
 
@@ -10,6 +11,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::battery::BatteryPoint;
+pub(crate) use self::battery::shares;
 use super::amount::{Amount, Amps, PerLine, Watts};
 use super::legs::Rotation;
 use super::rows::{EvseId, Rows};
@@ -49,6 +52,9 @@ pub struct Tree {
     /// The EVSEs; their order is that of the rows.
     #[serde(default, rename = "evse")]
     pub evses: Vec<EvsePoint>,
+    /// The batteries. They are part of the base load: meters or `base_load` must count them.
+    #[serde(default, rename = "battery", skip_serializing_if = "Vec::is_empty")]
+    pub batteries: Vec<BatteryPoint>,
 }
 
 /// A node of the tree, with the limits of what flows through it.
@@ -235,12 +241,14 @@ impl Tree {
     /// All that is wrong, each with its place. The commissioning rule (in every row the fallbacks
     /// fit beside the base load) is judged once the rest is right.
     pub fn compile(&self, known: Option<&BTreeSet<EvseId>>) -> Result<Rows, Vec<Problem>> {
-        let problems = check::check(self, known);
+        let mut problems = check::check(self, known);
+        problems.extend(battery::check(self));
         if !problems.is_empty() {
             return Err(problems);
         }
         let rows = compile::rows(self);
-        let problems = check::commissioning(&rows);
+        let mut problems = check::commissioning(&rows);
+        problems.extend(battery::commissioning(self, &rows));
         if problems.is_empty() { Ok(rows) } else { Err(problems) }
     }
 }

@@ -2,7 +2,9 @@
 //! says, the filling keeps every row. Must never be needed: without a plan the site charges.
 
 mod asked;
+pub mod battery;
 pub mod departure;
+mod expected;
 pub mod greedy;
 pub mod lp;
 pub mod scarcity;
@@ -11,6 +13,7 @@ mod surplus;
 
 pub use self::asked::{Asked, Parked};
 
+use self::battery::{SetPoints, Stores};
 use super::legs::Legs;
 use super::rows::Rows;
 use crate::units::{Current, Energy, Millis, Power, Timestamp};
@@ -39,6 +42,8 @@ pub struct Question<'a> {
     pub cars: &'a [Car],
     /// EVSEs without a car, where one may come.
     pub free: &'a [u32],
+    /// The batteries of the site.
+    pub stores: &'a Stores,
 }
 
 /// A car that wants to charge.
@@ -117,6 +122,8 @@ pub struct Plan {
     /// By slot, what all cars together are expected to take; it may end early. Nothing follows
     /// from it: it is shown.
     pub power: Vec<Power>,
+    /// What batteries are to do. Busbar speaks to none: an energy manager reads it.
+    pub batteries: Vec<SetPoints>,
     /// Who made it: `lp`, `greedy`, a plugin's name.
     pub by: Box<str>,
 }
@@ -125,30 +132,6 @@ impl Plan {
     /// In which nobody wishes anything.
     pub fn empty(question: &Question<'_>, by: &str) -> Self {
         Self { from: question.from, slot: question.slot, by: by.into(), ..Self::default() }
-    }
-
-    /// A car is expected to take a current in a slot.
-    fn expect(&mut self, question: &Question<'_>, car: &Car, slot: usize, current: Current) {
-        if self.power.len() <= slot {
-            self.power.resize(slot + 1, Power::ZERO);
-        }
-        self.power[slot] = self.power[slot].plus(car.power_at(question, current));
-    }
-
-    /// A car is expected to take all that its caps allow, until it has what it wants.
-    fn expect_under(&mut self, question: &Question<'_>, car: &Car, caps: &[Option<Current>]) {
-        let most = car.max.0.max(1);
-        // Thousandths of slots at its most.
-        let mut left = car.need(question);
-        for slot in 0..car.there.len() {
-            if left <= 0 {
-                return;
-            }
-            let cap = caps.get(slot).copied().flatten().map_or(most, |cap| cap.0.clamp(0, most));
-            let part = (cap.saturating_mul(1_000) / most).min(left);
-            left -= part;
-            self.expect(question, car, slot, Current(most.saturating_mul(part) / 1_000));
-        }
     }
 
     /// The slot that a time is in; `None` before the first.

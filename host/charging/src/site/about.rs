@@ -52,6 +52,7 @@ pub(super) fn station_of(fact: &Fact) -> Option<&StationId> {
         | Fact::LoadWished(_)
         | Fact::LoadPriced(_)
         | Fact::LoadForecast(_)
+        | Fact::LoadBattery(_)
         | Fact::LoadDelayed(_)
         | Fact::LoadStationLimited(_)
         | Fact::LoadRecorded(_)

@@ -4,6 +4,7 @@
 
 mod ahead;
 mod ask;
+mod battery;
 mod check;
 mod dynamic;
 mod held;
@@ -24,6 +25,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 pub(super) use self::ask::what_is_wrong;
+pub use self::battery::BatteryView;
 use self::check::Check;
 use self::history::History;
 use self::learned::Habit;
@@ -186,7 +188,7 @@ impl Load {
         load.history = before.history;
         load.checks = before.checks;
         load.planning = before.planning;
-        load.planning.rewired();
+        load.planning.rewired(&load.config.tree);
         load.plan_soon(at);
         load.kernel = before.kernel;
         load.kernel.apply(&event);

@@ -66,6 +66,9 @@ impl Site {
             }
             Request::PriceLoad { slots } => self.price_load(asking, slots),
             Request::ForecastLoad { slots } => self.forecast_load(asking, slots),
+            Request::TellBattery { battery, charge, power } => {
+                self.battery_load(asking, battery, charge, power)
+            }
             _ => problem(asking.call, Problem::Invalid("this is asked of the network".into())),
         }
     }

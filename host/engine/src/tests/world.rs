@@ -388,7 +388,12 @@ fn tree() -> LoadBody {
         max: Amount::Current(Current(32_000)),
         fallback: None,
     };
-    let tree = Tree { voltage: 230, circuits: vec![line], evses: (0..3).map(point).collect() };
+    let tree = Tree {
+        voltage: 230,
+        circuits: vec![line],
+        evses: (0..3).map(point).collect(),
+        batteries: Vec::new(),
+    };
     let config =
         Config { policy: Default::default(), models: Vec::new(), plan: Default::default(), tree };
     let (version, body) = config.store();

@@ -156,25 +156,22 @@ fn tree_of(
     problems: &Problems,
     places: &mut Places,
 ) -> Option<Json> {
-    use busbar_charging::load::circuit::{Circuit, EvsePoint};
+    use busbar_charging::load::circuit::{BatteryPoint, Circuit, EvsePoint};
     let (mut tree, mut right) = (Map::new(), true);
     for (key, (_, value)) in table {
-        let (Kind::List(list), "circuit" | "evse") = (&value.kind, &**key) else {
+        let (Kind::List(list), "circuit" | "evse" | "battery") = (&value.kind, &**key) else {
             tree.insert(key.clone(), json(value, problems)?);
             continue;
         };
         let mut items = Vec::new();
         for one in list {
-            let is_circuit = key == "circuit";
-            let read = if is_circuit {
-                item::<Circuit>("circuit", one, problems)
-            } else {
-                item::<EvsePoint>("evse", one, problems)
+            let (read, named) = match &**key {
+                "circuit" => (item::<Circuit>("circuit", one, problems), "name"),
+                "evse" => (item::<EvsePoint>("evse", one, problems), "evse"),
+                _ => (item::<BatteryPoint>("battery", one, problems), "name"),
             };
             right &= read.is_some();
-            let name = read
-                .as_ref()
-                .and_then(|one| one[if is_circuit { "name" } else { "evse" }].as_str());
+            let name = read.as_ref().and_then(|one| one[named].as_str());
             if let Some(name) = name {
                 places.insert(name.to_owned(), one.origin.clone());
             }

@@ -78,6 +78,7 @@ fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(ahead::wish))
         .routes(routes!(ahead::prices))
         .routes(routes!(ahead::forecast))
+        .routes(routes!(ahead::battery))
         .routes(routes!(frames::list))
         .routes(routes!(commands::send))
         .routes(routes!(transactions::list))

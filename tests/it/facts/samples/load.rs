@@ -167,6 +167,14 @@ fn plans() -> Vec<(&'static str, Fact)> {
         next: Some(at(300_000)),
         evses: vec![EvsePlan { evse: "CP-1/2".into(), runs }],
         power: vec![PowerRun { slots: 3, power: Power(11_000) }],
+        batteries: Vec::new(),
+    };
+    let stores = LoadPlanned {
+        batteries: vec![BatteryPlan {
+            battery: "cellar".into(),
+            runs: vec![PowerRun { slots: 12, power: Power(-4_000) }],
+        }],
+        ..planned.clone()
     };
     let nothing = LoadPlanned {
         by: "".into(),
@@ -183,6 +191,7 @@ fn plans() -> Vec<(&'static str, Fact)> {
         ("least", unscarce.into()),
         ("full", planned.into()),
         ("nothing", nothing.into()),
+        ("batteries", stores.into()),
         ("full", delayed.into()),
     ]
 }
@@ -213,11 +222,21 @@ fn told() -> Vec<(&'static str, Fact)> {
     let priced = LoadPriced { at: at(1), actor: Actor::Clock, slots: vec![price] };
     let power = ForecastSlot { from: at(0), until: at(900_000), power: Power(4_200) };
     let forecast = LoadForecast { at: at(1), actor: Actor::Clock, slots: vec![power] };
+    let battery = LoadBattery {
+        at: at(1),
+        actor: Actor::User("ems".into()),
+        battery: "cellar".into(),
+        charge: 575,
+        power: Some(Power(-2_500)),
+    };
+    let unpowered = LoadBattery { power: None, ..battery.clone() };
     vec![
         ("full", wished.into()),
         ("least", least.into()),
         ("full", priced.into()),
         ("full", forecast.into()),
+        ("full", battery.into()),
+        ("least", unpowered.into()),
     ]
 }
 

@@ -54,6 +54,18 @@ pub struct LoadPlanned {
     /// What all cars together are expected to take, slot after slot.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub power: Vec<PowerRun>,
+    /// What batteries are to do; positive charges. Others are not planned for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub batteries: Vec<BatteryPlan>,
+}
+
+/// What is planned for a battery.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BatteryPlan {
+    /// As the tree names it.
+    pub battery: Box<str>,
+    /// Slot after slot.
+    pub runs: Vec<PowerRun>,
 }
 
 /// What is planned for an EVSE.
@@ -155,6 +167,21 @@ pub struct ForecastSlot {
     pub until: Timestamp,
     /// What is left over for charging.
     pub power: Power,
+}
+
+/// `load.battery/1`: what a battery holds, in the place of what was said before.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LoadBattery {
+    /// When it was decided. After a quarter of an hour it says nothing any more.
+    pub at: Timestamp,
+    /// By whom.
+    pub actor: Actor,
+    /// As the tree names it.
+    pub battery: Box<str>,
+    /// Its state of charge: thousandths of what it can hold.
+    pub charge: u32,
+    /// What it takes now, on its AC side; negative where it gives. None where that was not said.
+    pub power: Option<Power>,
 }
 
 /// `load.delayed/1`: EVSEs begin a random while later, so that not all of a country begin at once.

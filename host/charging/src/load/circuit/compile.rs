@@ -17,16 +17,14 @@ const DC_EFFICIENCY: u32 = 94;
 
 /// What flows through a circuit, line by line, and what it adds up to as power.
 #[derive(Default)]
-struct Flow {
-    lines: [Vec<Term>; 3],
-    power: Vec<Term>,
+pub(super) struct Flow {
+    pub(super) lines: [Vec<Term>; 3],
+    pub(super) power: Vec<Term>,
 }
 
 /// The rows of a tree: circuits in their order, of each its lines, power and imbalance.
 pub(super) fn rows(tree: &Tree) -> Rows {
-    let places: BTreeMap<&str, usize> =
-        tree.circuits.iter().enumerate().map(|(n, circuit)| (&*circuit.name, n)).collect();
-    let mut flows: Vec<Flow> = tree.circuits.iter().map(|_| Flow::default()).collect();
+    let (places, mut flows) = (places(tree), flows(tree));
     let mut wirings = Vec::new();
     for (index, point) in tree.evses.iter().enumerate() {
         let Some(place) = places.get(&*point.circuit) else { continue };
@@ -47,14 +45,24 @@ pub(super) fn rows(tree: &Tree) -> Rows {
     builder.build()
 }
 
-struct Leaf<'a> {
-    index: u32,
-    point: &'a EvsePoint,
-    wiring: &'a EvseWiring,
+/// Where each circuit stands in the tree, by its name.
+pub(super) fn places(tree: &Tree) -> BTreeMap<&str, usize> {
+    tree.circuits.iter().enumerate().map(|(n, circuit)| (&*circuit.name, n)).collect()
+}
+
+/// By circuit, with nothing in it yet.
+pub(super) fn flows(tree: &Tree) -> Vec<Flow> {
+    tree.circuits.iter().map(|_| Flow::default()).collect()
+}
+
+pub(super) struct Leaf<'a> {
+    pub(super) index: u32,
+    pub(super) point: &'a EvsePoint,
+    pub(super) wiring: &'a EvseWiring,
 }
 
 /// Lets an EVSE's legs flow from its circuit up to the grid.
-fn add_flows(
+pub(super) fn add_flows(
     tree: &Tree,
     places: &BTreeMap<&str, usize>,
     from: usize,
@@ -112,7 +120,7 @@ fn through(circuit: &Circuit, lines: [Phasor; 3]) -> [Phasor; 3] {
 }
 
 /// Millivolts between a line and the neutral of a circuit; of a transformer, of its secondary.
-fn millivolts(tree: &Tree, places: &BTreeMap<&str, usize>, from: usize) -> u32 {
+pub(super) fn millivolts(tree: &Tree, places: &BTreeMap<&str, usize>, from: usize) -> u32 {
     let mut next = Some(from);
     while let Some(place) = next {
         let circuit = &tree.circuits[place];

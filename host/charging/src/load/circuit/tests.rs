@@ -1,5 +1,7 @@
 //! The tree: what people write, what is wrong with it, what it becomes.
 
+mod battery;
+
 use std::collections::BTreeSet;
 
 use super::*;

@@ -33,6 +33,7 @@ fn tree() -> Tree {
             max: Amount::Current(Current(32_000)),
             fallback: None,
         }],
+        batteries: Vec::new(),
     }
 }
 

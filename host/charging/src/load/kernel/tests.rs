@@ -59,7 +59,7 @@ pub(super) fn feeders(feeders: usize, amps: i64, each: i64, fallback: i64) -> Ro
 }
 
 fn rows(circuits: Vec<Circuit>, evses: Vec<EvsePoint>) -> Rows {
-    Tree { voltage: 230, circuits, evses }.compile(None).unwrap()
+    Tree { voltage: 230, circuits, evses, batteries: Vec::new() }.compile(None).unwrap()
 }
 
 fn circuit(name: &str, parent: Option<&str>, amps: i64) -> Circuit {

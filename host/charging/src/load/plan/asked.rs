@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use super::battery::Stores;
 use super::departure::Departures;
 use super::surplus::is_priced;
 use super::{Car, Question};
@@ -35,6 +36,8 @@ pub struct Asked {
     pub cars: Vec<Parked>,
     /// As in `Question`.
     pub free: Vec<u32>,
+    /// As in `Question`.
+    pub stores: Stores,
 }
 
 /// A car that wants to charge, and when it may leave.
@@ -78,6 +81,7 @@ impl Asked {
             feed_in: self.feed_in,
             cars: &cars,
             free: &self.free,
+            stores: &self.stores,
         })
     }
 

@@ -2,6 +2,8 @@
 //! with a margin, wherever there is room for all to choose. Some microseconds for each car. Must
 //! never make a car wait for a price where its row is scarce.
 
+use super::battery::from_surplus;
+use super::expected::Expected;
 use super::scarcity::{Coming, Need, may_wait, scarce_rows};
 use super::{Car, Plan, Planner, Question, Wish};
 use crate::units::Current;
@@ -36,27 +38,36 @@ struct Span {
 
 impl Planner for Greedy {
     fn plan(&mut self, question: &Question<'_>) -> Plan {
+        let (mut plan, expected) = self.cars(question);
+        plan.batteries = from_surplus(question, &expected);
+        plan.power = expected.powers();
+        plan
+    }
+}
+
+impl Greedy {
+    /// What the cars are to do.
+    pub(super) fn cars<'a>(&self, question: &'a Question<'a>) -> (Plan, Expected<'a>) {
         let spans: Vec<_> = question.cars.iter().map(|car| self.span(question, car)).collect();
         let needs = question.cars.iter().zip(&spans);
         let needs = needs.map(|(car, span)| Need::of(question, car, span.until)).collect();
         let scarce = scarce_rows(question, self.coming, self.scarce, needs);
         let mut plan = Plan::empty(question, "greedy");
+        let mut expected = Expected::nothing(question);
         let mut order = Vec::new();
         let prices = question.mixed_prices();
         let is_priced = prices.iter().any(|price| *price != prices[0]);
         for (car, span) in question.cars.iter().zip(&spans) {
             let waits = is_priced && may_wait(question, car, &scarce);
             let caps = waits.then(|| cheapest(&prices, *span, &mut order)).flatten();
-            plan.expect_under(question, car, caps.as_deref().unwrap_or_default());
+            expected.add_under(car, caps.as_deref().unwrap_or_default());
             if let Some(caps) = caps {
                 plan.wishes.push(Wish { evse: car.evse, caps, targets: Vec::new() });
             }
         }
-        plan
+        (plan, expected)
     }
-}
 
-impl Greedy {
     fn span(&self, question: &Question<'_>, car: &Car) -> Span {
         let there = car.slots_there(self.there) as i64;
         let until = (there * (1_000 - i64::from(self.margin.min(1_000))) / 1_000) as usize;

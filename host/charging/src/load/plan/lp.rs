@@ -1,16 +1,21 @@
 //! Owns the plan that weighs time against money: a linear program over all cars and slots, in
 //! which energy counts by the chance that its car is still there to take it. Where a row is
 //! scarce nobody waits, and the plan says who is first; where none is, cars wait for cheap slots.
+//! Batteries are planned after the cars, by a program of their own, so that none counts on them.
 //! Must never be the only plan: what it cannot solve is left to the greedy one.
 
 mod problem;
+mod storage;
 mod worth;
 
+use super::battery::from_surplus;
+use super::expected::Expected;
 use super::greedy::Greedy;
 use super::scarcity::{Need, may_wait, scarce_rows};
 use super::{Car, Plan, Planner, Question, Wish};
 use crate::units::{Current, Millis};
 use problem::{Column, Grid, solve};
+use storage::set_points;
 use worth::Worth;
 
 /// A car that is there with a chance of so many thousandths is taken to be, when needs are summed.
@@ -51,12 +56,17 @@ impl Default for Lp {
 
 impl Planner for Lp {
     fn plan(&mut self, question: &Question<'_>) -> Plan {
-        self.solved(question).unwrap_or_else(|| self.greedy.plan(question))
+        let solved = self.solved(question);
+        let (mut plan, expected) = solved.unwrap_or_else(|| self.greedy.cars(question));
+        let stored = set_points(question, &expected, self.budget);
+        plan.batteries = stored.unwrap_or_else(|| from_surplus(question, &expected));
+        plan.power = expected.powers();
+        plan
     }
 }
 
 impl Lp {
-    fn solved(&self, question: &Question<'_>) -> Option<Plan> {
+    fn solved<'a>(&self, question: &'a Question<'a>) -> Option<(Plan, Expected<'a>)> {
         let grid = Grid::within(question.cars, self.columns_max)?;
         let needs = question.cars.iter();
         let needs = needs.map(|car| Need::of(question, car, car.slots_there(THERE))).collect();
@@ -75,10 +85,11 @@ impl Lp {
             currents[column.car][column.slot] += share * column.part.0 as f64;
         }
         let mut plan = Plan::empty(question, "lp");
+        let mut expected = Expected::nothing(question);
         for ((car, currents), waits) in question.cars.iter().zip(currents).zip(waits) {
             let whole = currents.iter().map(|current| Current(current.round() as i64));
             for (slot, current) in grid.spread(whole).into_iter().enumerate() {
-                plan.expect(question, car, slot, current);
+                expected.add(car, slot, current);
             }
             let (caps, targets) = if waits {
                 (caps(question, &grid, car, &currents, &there), Vec::new())
@@ -88,7 +99,7 @@ impl Lp {
             };
             plan.wishes.push(Wish { evse: car.evse, caps, targets });
         }
-        Some(plan)
+        Some((plan, expected))
     }
 
     /// A column for each car and slot; two in the first slot of a car that charges, whose minimum

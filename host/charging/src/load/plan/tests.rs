@@ -1,5 +1,6 @@
 //! Departures that are learned, the cheapest slots, and the linear program.
 
+mod battery;
 mod lp;
 mod surplus;
 
@@ -62,6 +63,7 @@ fn ask(prices: &[i64], headroom: i64) -> Plan {
         feed_in: 0,
         cars: &cars,
         free: &[],
+        stores: &Stores::default(),
     })
 }
 

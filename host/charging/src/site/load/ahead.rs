@@ -68,9 +68,12 @@ impl Site {
         // Of a car of which nothing is known nothing is taken from a plan.
         let known = |state: &EvseState| state.energy.is_some() && state.departure.is_some();
         let is_known = load.states(now).iter().any(known);
-        if !is_known || !(lowers || laxity) {
+        let for_cars = is_known && (lowers || laxity);
+        let for_batteries = !asked.stores.batteries.is_empty() && !asked.prices.is_empty();
+        if !for_cars && !for_batteries {
             // Nothing to plan until something happens, or a price differs.
-            let next = (is_known && load.is_planned()).then(|| asked.from.plus(SLOT));
+            let has_any = is_known || !asked.stores.batteries.is_empty();
+            let next = (has_any && load.is_planned()).then(|| asked.from.plus(SLOT));
             outcome.facts.push(load.nothing(now, &asked, next).into());
             return;
         }
@@ -150,7 +153,7 @@ impl Load {
         let shared = self.shared();
         let from = Timestamp(now.0 - now.0.rem_euclid(SLOT.0));
         let (mut cars, mut free) = (Vec::new(), Vec::new());
-        let mut headroom = self.room(now).announced;
+        let (mut headroom, stores) = self.stores(now, &states);
         for (evse, state) in (0..).zip(&states) {
             match state.demand {
                 Demand::Wants => cars.push(self.parked(evse, state, &shared)),
@@ -179,6 +182,7 @@ impl Load {
             feed_in: self.config.plan.feed_in.0,
             cars,
             free,
+            stores,
         }
     }
 
@@ -292,6 +296,7 @@ impl Load {
             next: Some(wanted.from.plus(wanted.slot).max(now.plus(Millis::from_secs(1)))),
             evses: evses.into_values().collect(),
             power: powers(power.map(|power| (*power).min(POWER_MOST).max(Power::ZERO))),
+            batteries: self.set_points(now, wanted, plan, problems),
         }
     }
 
@@ -306,6 +311,7 @@ impl Load {
             next: next.map(|next| next.max(now.plus(Millis::from_secs(1)))),
             evses: Vec::new(),
             power: Vec::new(),
+            batteries: Vec::new(),
         }
     }
 }
@@ -350,7 +356,8 @@ fn runs(
     runs
 }
 
-fn powers(each: impl Iterator<Item = Power>) -> Vec<PowerRun> {
+/// A power for each slot, as runs.
+pub(super) fn powers(each: impl Iterator<Item = Power>) -> Vec<PowerRun> {
     let mut runs: Vec<PowerRun> = Vec::new();
     for power in each {
         match runs.last_mut() {

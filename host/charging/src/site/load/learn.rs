@@ -70,6 +70,7 @@ impl Load {
             Fact::LoadWished(wished) => self.wished(wished),
             Fact::LoadPriced(priced) => self.priced(priced),
             Fact::LoadForecast(forecast) => self.forecast(forecast),
+            Fact::LoadBattery(battery) => self.battery_told(battery),
             Fact::LoadDelayed(delayed) => self.delayed(delayed),
             Fact::LoadStationLimited(limited) => self.station_limited(limited),
             Fact::LoadRecorded(recorded) => self.restore(recorded),

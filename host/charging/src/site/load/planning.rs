@@ -6,13 +6,15 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::Load;
+use super::battery::Held;
 use super::learned::Learned;
 use crate::fact::Actor;
 use crate::fact::load::{
-    ForecastSlot, LoadDelayed, LoadForecast, LoadPlanWanted, LoadPlanned, LoadPriced, LoadWished,
-    PlanRun, PowerRun, PriceSlot,
+    BatteryPlan, ForecastSlot, LoadDelayed, LoadForecast, LoadPlanWanted, LoadPlanned, LoadPriced,
+    LoadWished, PlanRun, PowerRun, PriceSlot,
 };
 use crate::ids::TransactionId;
+use crate::load::circuit::Tree;
 use crate::load::rows::EvseId;
 use crate::units::{Current, Energy, Millis, Power, Timestamp};
 
@@ -23,7 +25,7 @@ const SETTLES: Millis = Millis::from_secs(2);
 /// Plans are at least so far apart.
 const APART: Millis = Millis::from_secs(15);
 /// A plan that is older than that says nothing any more.
-const STALE: Millis = Millis::from_secs(15 * 60);
+pub(super) const STALE: Millis = Millis::from_secs(15 * 60);
 
 /// What the planner is to know, and what it said.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,6 +44,9 @@ pub(super) struct Planning {
     /// Rows, as people call them, and until when they count as scarce.
     pub(super) scarce: BTreeMap<Box<str>, Timestamp>,
     pub(super) learned: Learned,
+    /// By its name, what a battery was said to hold.
+    #[serde(default)]
+    pub(super) batteries: BTreeMap<Box<str>, Held>,
 }
 
 /// A plan that is asked for.
@@ -67,6 +72,8 @@ pub(super) struct Standing {
     pub(super) slot: Millis,
     pub(super) evses: BTreeMap<u32, Vec<PlanRun>>,
     pub(super) power: Vec<PowerRun>,
+    #[serde(default)]
+    pub(super) batteries: Vec<BatteryPlan>,
 }
 
 /// What somebody said that a car needs.
@@ -97,8 +104,10 @@ impl Planning {
     }
 
     /// The tree has changed: what was planned for its EVSEs is not known to fit any more.
-    pub(super) fn rewired(&mut self) {
+    pub(super) fn rewired(&mut self, tree: &Tree) {
         (self.plan, self.wanted) = (None, None);
+        let is_there = |name: &str| tree.batteries.iter().any(|battery| *battery.name == *name);
+        self.batteries.retain(|name, _| is_there(name));
     }
 
     pub(super) fn is_scarce(&self, row: &str, now: Timestamp) -> bool {
@@ -141,6 +150,7 @@ impl Load {
             || !self.config.plan.off_peak.is_empty()
             || !planning.prices.is_empty()
             || !planning.forecast.is_empty()
+            || !planning.batteries.is_empty()
             || planning.surplus.is_some_and(|(_, surplus)| surplus > Power::ZERO)
     }
 
@@ -168,6 +178,7 @@ impl Load {
             slot: planned.slot,
             evses: evses.collect(),
             power: planned.power.clone(),
+            batteries: planned.batteries.clone(),
         };
         self.planning.plan = Some(standing);
         // What happened since it was asked for is planned for soon.

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 pub use self::outside::{MeterView, SourceView};
 use super::Load;
+use super::battery::BatteryView;
 use super::tick::Room;
 use crate::fact::load::{ForecastSlot, PlanRun, PowerRun, PriceSlot};
 use crate::ids::{StationId, TransactionId};
@@ -38,6 +39,8 @@ pub struct LoadView {
     pub sources: Vec<SourceView>,
     /// In the order of the tree.
     pub meters: Vec<MeterView>,
+    /// In the order of the tree.
+    pub batteries: Vec<BatteryView>,
     /// Stations of the site of which its tree has no EVSE: what they draw is counted nowhere.
     pub strangers: Vec<StationId>,
     /// Slots of its history that are not over.
@@ -199,6 +202,7 @@ impl Load {
             evses: evses.map(|evse| self.evse_view(evse, now)).collect(),
             sources: self.source_views(now),
             meters: self.meter_views(now),
+            batteries: self.battery_views(now),
             strangers: Vec::new(),
             history: self.history.open(),
             throttled: self.history.throttled(),

@@ -126,6 +126,8 @@ impl Load {
                 flows = flows.saturating_sub(wiring.power(draw.unwrap_or_default(), legs).0);
             }
         }
+        // What batteries take could be taken of it, and what they give is none.
+        let flows = flows.saturating_sub(self.battery_flow(metered.at).0);
         let surplus = Power(flows.saturating_neg().max(0));
         let had = self.planning.surplus.is_some_and(|(_, surplus)| surplus > Power::ZERO);
         self.planning.surplus = Some((metered.at, surplus));

@@ -91,7 +91,7 @@ fn config(circuits: Vec<Circuit>, evses: Vec<EvsePoint>) -> Config {
         policy: Default::default(),
         models,
         plan: Default::default(),
-        tree: Tree { voltage: 230, circuits, evses },
+        tree: Tree { voltage: 230, circuits, evses, batteries: Vec::new() },
     }
 }
 
@@ -126,6 +126,8 @@ fn no_plan_makes_a_site_exceed_a_limit() {
             let mut config = feeders(2, 90, 50, 6);
             config.policy = Policy::Laxity;
             config.plan.start_delay_seconds = 60;
+            config.tree.circuits[0].base_load = Some(PerLine::all(amps(1)));
+            config.tree.batteries = vec![plans::batteries::battery("cellar", 500)];
             let sound = Setting::new(config, 3_000 + seed as u64 + 10 * more as u64);
             all.add(&safe(Setting { plans: Some(plans), ..sound }));
         }

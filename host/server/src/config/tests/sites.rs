@@ -185,3 +185,34 @@ fn what_is_wrong_with_a_vtn_is_told_with_its_line() {
     let found = parse(&format!("{bare}{VTN}"), &[]).expect_err("no load");
     assert!(found[0].contains("the site has no load that could be limited"), "{found:?}");
 }
+
+#[test]
+fn what_is_wrong_with_a_battery_is_told_with_its_line() {
+    let battery = r#"fallback = "0 A"
+
+[[sites.load.tree.battery]]
+name = "cellar"
+circuit = "grid"
+capacity_wh = 20000
+charge = "6 kW"
+discharge = "10 kW"
+"#;
+    let with = |from: &str, to: &str| {
+        parse(&NORTH.replace("fallback = \"0 A\"\n", &battery.replace(from, to)), &[])
+    };
+    let config = with("", "").unwrap();
+    let tree = &config.sites[0].load.as_ref().unwrap().tree;
+    assert_eq!(
+        (&*tree.batteries[0].name, tree.batteries[0].efficiency_thousandths),
+        ("cellar", 900)
+    );
+    for (from, to, expected) in [
+        ("20000", "\"20 kWh\"", "42:15: battery: capacity_wh: "),
+        ("name = \"cellar\"\n", "", "39:1: battery: missing field `name`"),
+        ("\"grid\"", "\"attic\"", "39:1: site: cellar: its circuit \"attic\" is not there"),
+        ("\"6 kW\"", "\"9 kW\"", "39:1: site: cellar: charges through grid, L1 with up to 13"),
+    ] {
+        let found = with(from, to).expect_err(to);
+        assert!(found.iter().any(|one| one.contains(expected)), "{to}\n{expected}\n{found:#?}");
+    }
+}

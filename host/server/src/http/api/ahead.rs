@@ -1,5 +1,5 @@
-//! `sites/{site}/load/wishes`, `prices` and `forecast`: what people say of what is to come, for
-//! the planner. Must never decide who gets what.
+//! `sites/{site}/load/wishes`, `prices`, `forecast` and `batteries`: what people say of what is to
+//! come, and of what batteries hold, for the planner. Must never decide who gets what.
 
 use std::sync::Arc;
 
@@ -83,6 +83,19 @@ pub struct Surplus {
     power: Watts,
 }
 
+/// What a battery holds and does.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BatteryPut {
+    /// 0 to 100, with up to one decimal, of the capacity that the tree says. After a quarter of an
+    /// hour it counts no more.
+    #[schema(value_type = f64, example = 57.5, minimum = 0, maximum = 100)]
+    state_of_charge_percent: serde_json::Number,
+    /// What it takes now on its AC side: `"2.5 kW"`; negative where it gives.
+    #[schema(value_type = Option<String>, example = "-2.5 kW")]
+    power: Option<Watts>,
+}
+
 /// Says what the car at an EVSE needs. It ends with the car's transaction.
 #[utoipa::path(
     put, path = "/api/v1/sites/{site}/load/wishes/{station}/{evse}", tag = "sites",
@@ -163,6 +176,42 @@ pub async fn forecast(
     tell(&app, &id, actor, Request::ForecastLoad { slots }).await
 }
 
+/// Says what a battery holds. Nothing is sent to it: `sites/{site}/load` shows what is planned for
+/// it, and an energy manager follows that.
+#[utoipa::path(
+    put, path = "/api/v1/sites/{site}/load/batteries/{battery}", tag = "sites",
+    params(
+        ("site" = String, Path),
+        ("battery" = String, Path, description = "As the tree names it"),
+    ),
+    request_body = BatteryPut,
+    responses(
+        (status = 204), (status = 404, body = ProblemDetails),
+        (status = 409, body = ProblemDetails), (status = 422, body = ProblemDetails),
+    ),
+)]
+pub async fn battery(
+    State(app): State<Arc<App>>,
+    Path((id, battery)): Path<(String, String)>,
+    axum::Extension(Caller(actor)): axum::Extension<Caller>,
+    Json(put): Json<BatteryPut>,
+) -> Result<StatusCode, Problem> {
+    let told = put.state_of_charge_percent.to_string();
+    let charge = thousandths(&told).ok_or_else(|| {
+        let why = format!("state_of_charge_percent: {told} is no percentage as 57.5 is");
+        Kind::InvalidBody.because(why)
+    })?;
+    let power = put.power.map(|Watts(power)| power);
+    tell(&app, &id, actor, Request::TellBattery { battery: battery.into(), charge, power }).await
+}
+
+/// Percent with up to one decimal as thousandths of all; none of anything else.
+fn thousandths(percent: &str) -> Option<u32> {
+    let Micros(millionths) = micros(percent)?;
+    let is_exact = millionths % 100_000 == 0;
+    u32::try_from(millionths / 100_000).ok().filter(|charge| is_exact && *charge <= 1_000)
+}
+
 /// Asks a site that is there for something that has no answer but yes.
 async fn tell(app: &App, id: &str, actor: Actor, request: Request) -> Result<StatusCode, Problem> {
     let site = names::site(id)?;
@@ -191,6 +240,16 @@ fn micros(text: &str) -> Option<Micros> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_percentage_is_read_exactly_or_not_at_all() {
+        for (text, value) in [("57.5", 575), ("0", 0), ("100", 1_000), ("100.0", 1_000)] {
+            assert_eq!(thousandths(text), Some(value), "{text}");
+        }
+        for text in ["-1", "100.1", "57.55", "1e2", "NaN", "4294967296"] {
+            assert_eq!(thousandths(text), None, "{text}");
+        }
+    }
 
     #[test]
     fn a_price_is_read_exactly_or_not_at_all() {

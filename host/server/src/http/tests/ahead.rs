@@ -7,7 +7,9 @@ use super::rig::Rig;
 const SITE: &str = r#"{"name":"North","load":{"policy":"laxity",
     "plan":{"off_peak":[{"days":["mon","fri"],"from":"23:00","until":"07:00"}],
         "start_delay_seconds":600},
-    "tree":{"circuit":[{"name":"grid","current":"63 A"}],
+    "tree":{"circuit":[{"name":"grid","current":"63 A","meter":"M1"}],
+        "battery":[{"name":"cellar","circuit":"grid","capacity_wh":9000,"charge":"3 kW",
+            "discharge":"3 kW"}],
         "evse":[{"evse":"CS1/1","circuit":"grid","max":"32 A","fallback":"6 A"}]}}}"#;
 
 #[tokio::test]
@@ -53,4 +55,30 @@ async fn prices_forecasts_and_wishes_are_taken_or_refused_by_name() {
     let unknown = "/api/v1/sites/north/load/wishes/CS1/7";
     assert_eq!(rig.put(unknown, r#"{"energy_wh":20000}"#).await.problem(), "not-found");
     assert_eq!(rig.put(wish, r#"{"energy":"all"}"#).await.problem(), "invalid-body");
+}
+
+#[tokio::test]
+async fn a_battery_is_told_of_and_shown_with_what_it_is_to_do() {
+    let rig = Rig::ready(Dialect::V201).await;
+    let (site, load) = ("/api/v1/sites/north", "/api/v1/sites/north/load");
+    let wrong = SITE.replace("\"charge\":\"3 kW\"", "\"charge\":\"-3 kW\"");
+    let answer = rig.put(site, &wrong).await;
+    assert!(answer.text.contains("charge of -3 kW"), "{}", answer.text);
+    assert_eq!(rig.put(site, SITE).await.status, 201);
+    let batteries = |name: &str| format!("{load}/batteries/{name}");
+    let fine = r#"{"state_of_charge_percent":57.5,"power":"-1.2 kW"}"#;
+    assert_eq!(rig.put(&batteries("attic"), fine).await.problem(), "not-found");
+    for wrong in ["100.1", "-1", "57.55", "\"half\""] {
+        let wrong = fine.replace("57.5", wrong);
+        assert_eq!(rig.put(&batteries("cellar"), &wrong).await.problem(), "invalid-body");
+    }
+    let answer = rig.put(&batteries("cellar"), fine).await;
+    assert_eq!(answer.status, 204, "{}", answer.text);
+    let shown = rig.get(load).await.json;
+    let battery = &shown["batteries"][0];
+    assert_eq!(battery["battery"], "cellar");
+    assert_eq!(battery["state_of_charge_percent"], 57.5);
+    assert_eq!(battery["power_w"], -1_200);
+    assert_eq!(battery["stale"], false);
+    assert_eq!(shown["configuration"]["tree"]["battery"][0]["capacity_wh"], 9_000);
 }

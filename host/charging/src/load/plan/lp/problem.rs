@@ -106,15 +106,7 @@ pub(super) fn solve(
         return Some(Vec::new());
     }
     let Problem { matrix, bounds, costs } = Problem::new(question, grid, columns, spares);
-    let settings = DefaultSettings {
-        verbose: false,
-        max_iter: STEPS_MAX,
-        time_limit: if budget.0 > 0 { budget.0 as f64 / 1e3 } else { f64::INFINITY },
-        tol_gap_abs: 1e-5,
-        tol_gap_rel: 1e-5,
-        tol_feas: 1e-6,
-        ..DefaultSettings::default()
-    };
+    let settings = settings(budget);
     let quadratic = CscMatrix::zeros((costs.len(), costs.len()));
     let cones = [NonnegativeConeT(bounds.len())];
     let mut solver = DefaultSolver::new(&quadratic, &costs, &matrix, &bounds, &cones, settings);
@@ -123,6 +115,19 @@ pub(super) fn solve(
     let is_solved = matches!(solution.status, SolverStatus::Solved | SolverStatus::AlmostSolved);
     (is_solved && solution.x.iter().all(|share| share.is_finite()))
         .then(|| solution.x.iter().take(columns.len()).map(|share| share.clamp(0.0, 1.0)).collect())
+}
+
+/// It gives up after so long by its own clock; after no time never.
+pub(super) fn settings(budget: Millis) -> DefaultSettings<f64> {
+    DefaultSettings {
+        verbose: false,
+        max_iter: STEPS_MAX,
+        time_limit: if budget.0 > 0 { budget.0 as f64 / 1e3 } else { f64::INFINITY },
+        tol_gap_abs: 1e-5,
+        tol_gap_rel: 1e-5,
+        tol_feas: 1e-6,
+        ..DefaultSettings::default()
+    }
 }
 
 /// Minimise `costs` times the shares, while `matrix` times the shares is at most `bounds`: first

@@ -26,6 +26,7 @@ impl Asked<'_> {
             feed_in: 0,
             cars: &self.cars,
             free: &free,
+            stores: &Stores::default(),
         })
     }
 

@@ -25,6 +25,7 @@ impl Sunny {
             feed_in: FEED_IN,
             cars: &self.cars,
             free: &[],
+            stores: &Stores::default(),
         })
     }
 

@@ -1,12 +1,14 @@
 //! What is planned, through the site in virtual time: cars that say what they need, prices, and
 //! planners that are late or mean harm.
 
+pub(super) mod batteries;
 mod cars;
 mod told;
 
 use std::sync::Arc;
 
 use crate::load::kernel::tests::Random;
+use crate::load::plan::battery::SetPoints;
 use crate::load::plan::greedy::Greedy;
 use crate::load::plan::lp::Lp;
 use crate::load::plan::{Asked, Plan, Planner, Wish};
@@ -55,7 +57,14 @@ impl Plans {
                 let wish = |evse| Wish { evse, caps: caps.clone(), targets: caps.clone() };
                 let wishes = asked.cars.iter().map(|car| wish(car.evse)).collect();
                 let (from, slot) = (asked.from, asked.slot);
-                Plan { from, slot, wishes, power: Vec::new(), by: "nobody".into() }
+                Plan {
+                    from,
+                    slot,
+                    wishes,
+                    power: Vec::new(),
+                    batteries: Vec::new(),
+                    by: "nobody".into(),
+                }
             }
             Self::Hostile => hostile(asked, &mut Random(seed)),
         }
@@ -89,5 +98,17 @@ fn hostile(asked: &Asked, random: &mut Random) -> Plan {
         _ => {}
     }
     let power = vec![Power(i64::MAX), Power(i64::MIN)];
-    Plan { from, slot, wishes, power, by: "hostile".repeat(100).into() }
+    let watts = |random: &mut Random| match random.between(0, 4) {
+        0 => Power(i64::MAX),
+        1 => Power(i64::MIN),
+        2 => Power(-1),
+        _ => Power(random.between(-40_000, 40_000)),
+    };
+    let battery = |random: &mut Random| {
+        let slots = random.between(0, 400);
+        let power = (0..slots).map(|_| watts(random)).collect();
+        SetPoints { battery: random.between(0, 3) as u32, power }
+    };
+    let batteries = (0..random.between(0, 5)).map(|_| battery(random)).collect();
+    Plan { from, slot, wishes, power, batteries, by: "hostile".repeat(100).into() }
 }

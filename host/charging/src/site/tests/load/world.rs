@@ -16,7 +16,7 @@ use crate::load::kernel::tests::station::Station;
 use crate::load::kernel::tests::{Random, START};
 use crate::load::legs::{Legs, Line};
 use crate::load::rows::{CircuitLimit, Row, RowKind, Rows};
-use crate::units::{Current, Energy, Micros, Millis, Timestamp};
+use crate::units::{Current, Energy, Micros, Millis, Power, Timestamp};
 
 const SECOND: Millis = Millis::from_secs(1);
 
@@ -286,6 +286,13 @@ impl World {
         }
         let actions = self.host.ask(self.now, Request::PriceLoad { slots });
         self.act(actions);
+        for battery in self.setting.config.tree.batteries.clone() {
+            let charge = self.random.between(0, 1_000) as u32;
+            let power = Some(Power(self.random.between(-500, 500)));
+            let request = Request::TellBattery { battery: battery.name, charge, power };
+            let actions = self.host.ask(self.now, request);
+            self.act(actions);
+        }
     }
 
     /// Most cars say what they need, soon after they came.

@@ -3,6 +3,7 @@
 
 use busbar_charging::load::fill::{Demand, EvseState, Filled, Filler, Policy, Reason, Settings};
 use busbar_charging::load::legs::{Legs, Line};
+use busbar_charging::load::plan::battery::Stores;
 use busbar_charging::load::plan::departure::Departures;
 use busbar_charging::load::plan::lp::Lp;
 use busbar_charging::load::plan::{Car, Planner, Question};
@@ -171,6 +172,7 @@ impl Site {
             feed_in: 0,
             cars: &cars,
             free: &free,
+            stores: &Stores::default(),
         });
         for wish in &plan.wishes {
             if let Some(state) = self.states.get_mut(wish.evse as usize) {

@@ -112,6 +112,7 @@ impl EventData {
             | Fact::LoadWished(_)
             | Fact::LoadPriced(_)
             | Fact::LoadForecast(_)
+            | Fact::LoadBattery(_)
             | Fact::LoadDelayed(_)
             | Fact::LoadStationLimited(_)
             | Fact::StationPlaced(_)
@@ -369,6 +370,11 @@ fn load(fact: &Fact) -> EventData {
         | Fact::LoadForecast(LoadForecast { actor, .. }) => {
             EventData { actor: by(actor), ..EventData::default() }
         }
+        Fact::LoadBattery(f) => EventData {
+            actor: by(&f.actor),
+            detail: Some(f.battery.to_string()),
+            ..EventData::default()
+        },
         Fact::LoadDelayed(f) => {
             let evses = f.evses.iter().map(|delay| format!("{} until {}", delay.evse, delay.until));
             let detail = Some(evses.collect::<Vec<_>>().join("; "));

@@ -1,6 +1,8 @@
 //! How the load of a site looks on the API at one moment. Must never say less of a limit than who
 //! set it, nor hide a meter that is not heard.
 
+mod battery;
+
 use busbar_charging::fact::load::PriceSlot;
 use busbar_charging::load::amount::Amount;
 use busbar_charging::load::config::Config;
@@ -11,6 +13,7 @@ use busbar_charging::units::{Current, Millis, Power, Timestamp};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use self::battery::Battery;
 use crate::http::units::{A, Time, W};
 
 /// How a site's load is controlled now: what was decided, also where it is not yet durable.
@@ -36,6 +39,8 @@ pub struct Load {
     sources: Vec<Source>,
     /// Meters of circuits, in the order of the tree.
     meters: Vec<Meter>,
+    /// Batteries, in the order of the tree.
+    batteries: Vec<Battery>,
     /// Stations of this site of which the tree has no EVSE: nothing limits them, and what they
     /// draw is counted nowhere.
     uncontrolled_stations: Vec<String>,
@@ -279,6 +284,7 @@ impl Load {
             evses: view.evses.iter().map(EvseLoad::from).collect(),
             sources: view.sources.iter().map(Source::from).collect(),
             meters: view.meters.iter().map(Meter::from).collect(),
+            batteries: view.batteries.iter().map(|one| Battery::of(one, view.at)).collect(),
             uncontrolled_stations: view.strangers.iter().map(ToString::to_string).collect(),
             plan: view.plan.as_ref().map(planned),
             prices: view.plan.as_ref().map(|plan| plan.prices.iter().map(Priced::from).collect()),

@@ -16,7 +16,7 @@ use crate::load::plan::settings::{DayTime, OffPeak};
 use crate::load::plan::{Plan, Wish};
 use crate::units::{Current, Energy, Micros, Millis, Power, Timestamp};
 
-fn decided(yard: &Yard, input: Input) -> (Vec<Fact>, Vec<Action>) {
+pub(super) fn decided(yard: &Yard, input: Input) -> (Vec<Fact>, Vec<Action>) {
     let (policy, recalled) = (Policy::default(), Recalled::default());
     let ids = Ids { seed: 1 };
     let context =
@@ -171,6 +171,7 @@ fn what_a_planner_may_not_say_is_clamped_and_named() {
         slot: asked.slot,
         wishes,
         power: Vec::new(),
+        batteries: Vec::new(),
         by: "mean".into(),
     };
     let said = |facts: &[Fact]| match facts {
