@@ -124,8 +124,14 @@ fn put(evses: usize) -> SitePut {
         batteries: Vec::new(),
     };
     let models = vec![Model { known_as: KnownAs::Standard, ..Model::default() }];
-    let (version, body) =
-        Config { policy: Default::default(), models, plan: Default::default(), tree }.store();
+    let (version, body) = Config {
+        policy: Default::default(),
+        models,
+        plan: Default::default(),
+        count_generation: false,
+        tree,
+    }
+    .store();
     SitePut {
         at: START,
         actor: Actor::Clock,

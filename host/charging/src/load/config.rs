@@ -30,7 +30,12 @@ pub struct Config {
     /// How it is planned.
     #[serde(default, skip_serializing_if = "is_usual")]
     pub plan: PlanSettings,
-    /// Circuits and EVSEs.
+    /// Whether what a meter shows to be exported makes room for EVSEs. Whoever sets it accepts that
+    /// when all of it ends at once, a circuit carries more than its limit until cars have followed,
+    /// as after a cut that nobody announced.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub count_generation: bool,
+    /// Circuits, EVSEs and batteries.
     pub tree: Tree,
 }
 

@@ -258,7 +258,9 @@ fn meters(config: &Config, rows: &Rows, before: Option<&Load>) -> Vec<Option<Met
         } else {
             row.limit.unwrap_or(Current(i64::MAX / 16))
         };
-        Some(known.unwrap_or_else(|| Meter::new(most, METER_PERIOD)))
+        let mut meter = known.unwrap_or_else(|| Meter::new(most, METER_PERIOD));
+        meter.count_generation(config.count_generation);
+        Some(meter)
     });
     of_row.collect()
 }

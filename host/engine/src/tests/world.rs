@@ -394,8 +394,13 @@ fn tree() -> LoadBody {
         evses: (0..3).map(point).collect(),
         batteries: Vec::new(),
     };
-    let config =
-        Config { policy: Default::default(), models: Vec::new(), plan: Default::default(), tree };
+    let config = Config {
+        policy: Default::default(),
+        models: Vec::new(),
+        plan: Default::default(),
+        count_generation: false,
+        tree,
+    };
     let (version, body) = config.store();
     LoadBody { version, body: Blob(body) }
 }

@@ -20,6 +20,8 @@ const SLOTS: usize = 60;
 
 /// What it was at its highest in so many minutes, it is expected to be again.
 const LATELY: i64 = 5;
+/// What was exported in each of so many minutes in a row is counted on, where that is wanted.
+const STEADY: i64 = 15;
 
 /// A reading so many times above all that there can be is none.
 const ABSURD: i64 = 4;
@@ -34,12 +36,15 @@ pub struct Meter {
     /// The largest value of each of the last minutes, the newest last.
     slots: Vec<(i64, Current)>,
     refused: u32,
+    /// Whether what is exported makes room.
+    #[serde(default)]
+    counts_generation: bool,
 }
 
 /// What a meter is taken for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Background {
-    /// The load.
+    /// The load; below zero where generation is counted.
     pub load: Current,
     /// What it lately was at its highest; never less than the load.
     pub lately: Current,
@@ -71,10 +76,25 @@ impl Meter {
     /// A meter that was not heard yet.
     pub fn new(maximum: Current, period: Millis) -> Self {
         let period = Millis(period.0.max(1));
-        Self { maximum, period, last: None, slots: Vec::new(), refused: 0 }
+        Self {
+            maximum,
+            period,
+            last: None,
+            slots: Vec::new(),
+            refused: 0,
+            counts_generation: false,
+        }
     }
 
-    /// What the load is taken for now. What exports counts as nothing: it can end at any time.
+    /// Counts what is exported as room, or does not.
+    pub fn count_generation(&mut self, counts: bool) {
+        self.counts_generation = counts;
+    }
+
+    /// What the load is taken for now. What exports counts as nothing, for it can end at any time;
+    /// where generation is counted, as the least that was exported lately, while the meter is
+    /// heard. That ends with the reading that shows its end: others make room as after a cut that
+    /// nobody announced.
     pub fn background(&self, now: Timestamp) -> Background {
         let Some((at, value)) = self.last else {
             let (load, standing) = (self.maximum, Standing::Lost);
@@ -92,7 +112,11 @@ impl Meter {
             Standing::Quantile | Standing::Bound => self.quantile().max(value),
             Standing::Lost => self.maximum.max(value),
         };
-        let load = load.max(Current::ZERO);
+        let least = match standing {
+            Standing::Fresh if self.counts_generation => self.steady(now),
+            _ => Current::ZERO,
+        };
+        let load = load.max(least);
         Background { load, lately: self.lately(now).max(load), standing }
     }
 
@@ -108,6 +132,16 @@ impl Meter {
         values.sort_unstable();
         let index = values.len() * 19 / 20;
         values.get(index.min(values.len().saturating_sub(1))).copied().unwrap_or(self.maximum)
+    }
+
+    /// The most of the last minutes, in all of which it was heard; never above zero. Of each minute
+    /// the largest value is kept, so that hardly any reading was below what is exported here.
+    fn steady(&self, now: Timestamp) -> Current {
+        let minute = now.0.div_euclid(SLOT.0);
+        let lately = self.slots.iter().filter(|(kept, _)| minute - kept <= STEADY);
+        let heard = lately.clone().count() as i64;
+        let most = lately.map(|(_, value)| *value).max();
+        most.filter(|_| heard >= STEADY).unwrap_or(Current::ZERO).min(Current::ZERO)
     }
 
     /// When it was last read.

@@ -93,6 +93,9 @@ impl Load {
         self.kernel = body.kernel;
         self.evses = body.evses;
         self.meters = body.meters;
+        for meter in self.meters.iter_mut().flatten() {
+            meter.count_generation(self.config.count_generation);
+        }
         self.checks = body.checks;
         (self.due, self.decided) = (body.due, body.decided);
         self.history = body.history;

@@ -91,6 +91,7 @@ fn config(circuits: Vec<Circuit>, evses: Vec<EvsePoint>) -> Config {
         policy: Default::default(),
         models,
         plan: Default::default(),
+        count_generation: false,
         tree: Tree { voltage: 230, circuits, evses, batteries: Vec::new() },
     }
 }

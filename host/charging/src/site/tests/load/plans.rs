@@ -3,6 +3,7 @@
 
 pub(super) mod batteries;
 mod cars;
+mod generation;
 mod told;
 
 use std::sync::Arc;

@@ -87,3 +87,64 @@ fn a_reading_that_cannot_be_is_none() {
     meter.measured(at(50), amps(-20));
     assert_eq!(meter.background(at(50)).load, Current::ZERO, "an export can end at any time");
 }
+
+/// A meter that counts what is exported, read every second, and one that does not.
+fn counting() -> Meter {
+    let mut meter = Meter::new(amps(100), Millis::from_secs(10));
+    meter.count_generation(true);
+    meter
+}
+
+#[test]
+fn generation_counts_with_the_least_of_a_quarter_of_an_hour_until_it_ends() {
+    let mut meter = counting();
+    let mut read = |from: i64, until: i64, value: fn(i64) -> i64| {
+        for second in from..until {
+            meter.measured(at(second), amps(value(second)));
+        }
+        meter.background(at(until - 1)).load
+    };
+    // Clouds: between 20 and 30 A, and for one second of each quarter of an hour 12 A.
+    let cloudy = |second: i64| if second % 900 == 450 { -12 } else { -20 - second % 11 };
+    assert_eq!(read(0, 13 * 60, cloudy), Current::ZERO, "it is not steady yet");
+    assert_eq!(read(13 * 60, 3_600, cloudy), amps(-12));
+    // All of it ends, and is seen to with the first reading.
+    assert_eq!(read(3_600, 3_601, |_| 5), amps(5));
+    assert_eq!(read(3_601, 3_660, cloudy), Current::ZERO, "it has to be steady again");
+    assert_eq!(read(3_660, 3_601 + 16 * 60, cloudy), amps(-12));
+    let last = 3_600 + 16 * 60;
+    let silent = |seconds: i64| meter.background(at(last + seconds));
+    assert_eq!(silent(30), Background { load: amps(-12), standing: Standing::Fresh });
+    assert_eq!(silent(31).standing, Standing::Quantile);
+    for seconds in [31, 60, 299, 300, 4_000] {
+        assert!(silent(seconds).load >= Current::ZERO, "it is silent: {:?}", silent(seconds));
+    }
+}
+
+#[test]
+fn generation_is_never_more_than_what_was_read_and_nothing_where_it_is_not_asked_for() {
+    use crate::load::kernel::tests::Random;
+    for seed in 0..200 {
+        let mut random = Random(seed);
+        let (mut counts, mut plain) = (counting(), Meter::new(amps(100), Millis::from_secs(10)));
+        let (mut now, mut readings) = (0, Vec::new());
+        let level = random.between(-40, 20);
+        for _ in 0..400 {
+            now += if random.per_mille(20) { random.between(1, 400) } else { 10 };
+            let value = amps(level + random.between(-6, 6));
+            readings.push((now, value));
+            counts.measured(at(now), value);
+            plain.measured(at(now), value);
+            let later = at(now + random.between(0, 400));
+            let (with, without) = (counts.background(later), plain.background(later));
+            assert_eq!(with.standing, without.standing, "seed {seed}");
+            assert_eq!(with.load.max(Current::ZERO), without.load, "seed {seed}");
+            if with.load < Current::ZERO {
+                assert_eq!(with.standing, Standing::Fresh, "seed {seed}");
+                let lately = readings.iter().filter(|(read, _)| now - read <= 14 * 60);
+                assert!(lately.clone().all(|(_, value)| *value <= with.load), "seed {seed}");
+                assert!(lately.count() >= 14, "seed {seed}");
+            }
+        }
+    }
+}
