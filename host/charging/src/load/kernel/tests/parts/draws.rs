@@ -114,7 +114,8 @@ fn generation_counts_with_the_least_of_a_quarter_of_an_hour_until_it_ends() {
     assert_eq!(read(3_660, 3_601 + 16 * 60, cloudy), amps(-12));
     let last = 3_600 + 16 * 60;
     let silent = |seconds: i64| meter.background(at(last + seconds));
-    assert_eq!(silent(30), Background { load: amps(-12), standing: Standing::Fresh });
+    let (load, standing) = (amps(-12), Standing::Fresh);
+    assert_eq!(silent(30), Background { load, lately: load, standing });
     assert_eq!(silent(31).standing, Standing::Quantile);
     for seconds in [31, 60, 299, 300, 4_000] {
         assert!(silent(seconds).load >= Current::ZERO, "it is silent: {:?}", silent(seconds));
