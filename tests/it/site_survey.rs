@@ -43,9 +43,11 @@ fn a_station_of_each_version_is_asked_commissioned_limited_and_verified() {
         runtime.spawn(socket::run(scene, target.clone(), login, apps, view, stopped.clone()))
     });
     let (mut told, mut verified) = (BTreeSet::new(), BTreeMap::new());
+    let mut held = BTreeMap::new();
     let began = Instant::now();
-    while told.len() < 3 || verified.len() < 3 {
-        assert!(began.elapsed() < PATIENCE, "told: {told:?}, verified: {verified:?}");
+    while told.len() < 3 || verified.len() < 3 || held.len() < 2 {
+        let found = format!("told: {told:?}, verified: {verified:?}, held: {held:?}");
+        assert!(began.elapsed() < PATIENCE, "{found}");
         let event = next(&mut events);
         let station = event["station_id"].as_str().unwrap_or_default().to_owned();
         match event["type"].as_str() {
@@ -55,10 +57,16 @@ fn a_station_of_each_version_is_asked_commissioned_limited_and_verified() {
             Some("load.verified") => {
                 verified.insert(station, event["detail"].as_str().unwrap().to_owned());
             }
+            Some("load.held") => {
+                held.insert(station, event["detail"].as_str().unwrap().to_owned());
+            }
             _ => {}
         }
     }
     assert!(verified.values().all(|detail| detail == "EVSE 1: kept"), "{verified:?}");
+    let kept = ("EVSE 1: kept".to_owned(), ["three", "two"]);
+    assert!(held.values().all(|detail| *detail == kept.0), "{held:?}");
+    assert!(held.keys().eq(kept.1), "1.6 has no such question: {held:?}");
     stop.send(true).unwrap();
     for (run, (name, version)) in runs.into_iter().zip(STATIONS) {
         let scene = runtime.block_on(run).unwrap();

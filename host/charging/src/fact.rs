@@ -253,6 +253,8 @@ facts! {
     LoadTold(load::LoadTold) = "load.told/1",
     /// A station's word was held against what it was told.
     LoadVerified(load::LoadVerified) = "load.verified/1",
+    /// Which profiles a station holds was held against what it answered.
+    LoadHeld(load::LoadHeld) = "load.held/1",
     /// People should look at a station.
     LoadAlarmed(load::LoadAlarmed) = "load.alarmed/1",
     /// A planner was asked.

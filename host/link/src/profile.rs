@@ -189,6 +189,20 @@ pub fn composite(dialect: Dialect, response: &str) -> Result<Schedule, Box<str>>
     schedule.map_err(Into::into)
 }
 
+/// Whether a station holds profiles, out of its answer to GetChargingProfiles: if so, it reports
+/// them.
+///
+/// # Errors
+/// Why it says nothing, for people.
+pub fn holds(dialect: Dialect, response: &str) -> Result<bool, Box<str>> {
+    let holds = match dialect {
+        Dialect::V16 => return Err("1.6 has no such message".into()),
+        Dialect::V201 => crate::v201::profile::holds(response),
+        Dialect::V21 => crate::v21::profile::holds(response),
+    };
+    holds.map_err(Into::into)
+}
+
 /// An integer of any version.
 pub(crate) trait Whole: Sized {
     fn whole(value: i64) -> Option<Self>;

@@ -16,6 +16,7 @@ pub fn ask(dialect: Dialect, question: Question) -> Result<Message, Unwritable> 
         Question::Composite { evse, seconds, unit } => {
             profile::ask_composite(dialect, evse, seconds, unit)
         }
+        Question::Profiles { evse, request } => profile::ask_held(dialect, request, Some(evse)),
         Question::Capability => Ok(match dialect {
             Dialect::V16 => crate::v16::capability::ask(),
             Dialect::V201 => crate::v201::capability::ask(&SMART_CHARGING[..3]),
@@ -34,6 +35,10 @@ pub fn answer(dialect: Dialect, question: Question, response: &str) -> Answer {
     match (question, dialect) {
         (Question::Composite { .. }, _) => match profile::composite(dialect, response) {
             Ok(schedule) => Answer::Schedule(schedule),
+            Err(why) => Answer::Nothing(why),
+        },
+        (Question::Profiles { .. }, _) => match profile::holds(dialect, response) {
+            Ok(any) => Answer::Profiles(any),
             Err(why) => Answer::Nothing(why),
         },
         (Question::Capability, Dialect::V16) => told(crate::v16::capability::values(response)),

@@ -82,6 +82,10 @@ pub struct ProfileFaults {
     pub rejects: Rejects,
     /// It accepts them, and gives all that it can (Q66).
     pub ignores: bool,
+    /// It accepts those of a transaction, and does not hold them.
+    pub drops: bool,
+    /// It rejects those of a transaction, and holds them all the same.
+    pub denies: bool,
     /// It gives all that it can for so long after it took one (LOAD finding 7).
     pub hole_ms: i64,
     /// It goes on with a profile after its duration.

@@ -56,6 +56,13 @@ pub enum LoadCall {
         /// How much.
         limit: Current,
     },
+    /// GetChargingProfiles (2.x): which profiles it holds, of an EVSE that was told a limit.
+    Profiles {
+        /// At which EVSE.
+        evse: u32,
+        /// The last grant there: what it holds is held against that.
+        grant: u64,
+    },
 }
 
 /// `load.told/1`: a station was asked what it can do with charging profiles.
@@ -123,6 +130,46 @@ pub enum LoadVerdict {
     /// It does now, and goes on after the end of its lease: it gets no credit for leases.
     Outlasts,
     /// It does not say: it is not asked again on this connection.
+    Silent,
+}
+
+/// `load.held/1`: which profiles a station holds was held against what it answered to the last.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LoadHeld {
+    /// When its answer or report was received.
+    pub at: Timestamp,
+    /// Which station.
+    pub station: StationId,
+    /// The EVSE's number there.
+    pub evse: u32,
+    /// The last grant there.
+    pub grant: u64,
+    /// The limit of that, on each phase.
+    pub limit: Current,
+    /// What its profile allows on a phase; none where it holds none, or one without a limit.
+    pub says: Option<Current>,
+    /// What follows.
+    pub verdict: HeldVerdict,
+    /// Why that is not known, for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<Box<str>>,
+}
+
+/// Whether a station holds what it answered that it does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HeldVerdict {
+    /// It holds what it accepted.
+    Kept,
+    /// It holds what it rejected: that counts as taken.
+    Taken,
+    /// It holds not what it rejected, as it said; what it may hold counts on.
+    Refused,
+    /// It does not hold what it accepted: it is not limited by it.
+    Missing,
+    /// It holds a higher limit: it counts with that.
+    Exceeds,
+    /// It does not say: it is not asked again before it boots.
     Silent,
 }
 

@@ -100,6 +100,9 @@ pub struct Model {
     /// It answers GetCompositeSchedule with what it does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tells_schedule: Option<bool>,
+    /// It answers GetChargingProfiles with what it holds (2.x).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tells_profiles: Option<bool>,
     /// So many profiles may be written to it in a day before people are told.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub writes_a_day: Option<u32>,
@@ -197,6 +200,7 @@ impl Model {
             takes_dynamic: self.takes_dynamic.unwrap_or(known.takes_dynamic),
             tells_capability: self.tells_capability.unwrap_or(known.tells_capability),
             tells_schedule: self.tells_schedule.unwrap_or(known.tells_schedule),
+            tells_profiles: self.tells_profiles.unwrap_or(known.tells_profiles),
             writes_a_day: self.writes_a_day.unwrap_or(known.writes_a_day),
         }
     }

@@ -121,6 +121,11 @@ impl Kernel {
         })
     }
 
+    /// The profile that governs an EVSE now.
+    pub fn governs(&self, evse: u32) -> Option<Purpose> {
+        self.evses.get(evse as usize).map(|evse| self.governing(evse))
+    }
+
     /// What is known of a station.
     pub fn station(&self, id: &StationId) -> Option<&Station> {
         let index = self.station_index.get(id)?;
@@ -283,6 +288,7 @@ impl Kernel {
                 evse.ledger.transaction_ended(at, credit);
             }
             EvseChange::Claimed(current) => evse.draw.claims(*current),
+            EvseChange::Lacks(current) => evse.draw.lacks_limit(*current),
             EvseChange::Measured(draw) => {
                 let disobeys = evse.draw.measured(at, *draw, allowed);
                 let ended = |purpose| {

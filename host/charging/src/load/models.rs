@@ -40,6 +40,7 @@ const NOTHING: Model = Model {
     takes_dynamic: None,
     tells_capability: None,
     tells_schedule: None,
+    tells_profiles: None,
     writes_a_day: None,
 };
 

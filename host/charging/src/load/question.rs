@@ -21,6 +21,14 @@ pub enum Question {
         /// In which unit.
         unit: RateUnit,
     },
+    /// Which profiles it holds of an EVSE (2.x GetChargingProfiles). They come on their own, as
+    /// `Notice::Profiles` of the same request.
+    Profiles {
+        /// Where.
+        evse: u32,
+        /// `requestId`.
+        request: i32,
+    },
 }
 
 /// What a station answered, as far as it can be read.
@@ -30,6 +38,8 @@ pub enum Answer {
     Capability(Told),
     /// What it is going to do.
     Schedule(Schedule),
+    /// Whether it holds profiles: if so, it reports them.
+    Profiles(bool),
     /// Nothing, and why, for people.
     Nothing(Box<str>),
 }

@@ -38,6 +38,7 @@ pub(super) fn station_of(fact: &Fact) -> Option<&StationId> {
         Fact::StationMoved(fact) => &fact.station,
         Fact::LoadTold(fact) => &fact.station,
         Fact::LoadVerified(fact) => &fact.station,
+        Fact::LoadHeld(fact) => &fact.station,
         Fact::LoadAlarmed(fact) => &fact.station,
         Fact::TokenPut(_)
         | Fact::TokenRemoved(_)

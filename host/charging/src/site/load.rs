@@ -14,6 +14,7 @@ mod learned;
 mod limited;
 mod memory;
 mod planning;
+mod profiles;
 mod record;
 mod survey;
 mod tick;

@@ -101,6 +101,24 @@ fn what_it_can_do_is_read_whatever_its_spelling() {
     }
 }
 
+#[test]
+fn a_station_of_2_x_is_asked_what_it_holds_of_an_evse() {
+    let question = Question::Profiles { evse: 2, request: 17 };
+    assert!(ask(Dialect::V16, question).is_err(), "1.6 has no such message");
+    for dialect in [Dialect::V201, Dialect::V21] {
+        let payload = json!({ "requestId": 17, "evseId": 2, "chargingProfile": {} });
+        assert_eq!(asked(dialect, question), ("GetChargingProfiles", payload));
+        for (status, expected) in [("Accepted", true), ("NoProfiles", false)] {
+            let response = json!({ "status": status }).to_string();
+            assert_eq!(answer(dialect, question, &response), Answer::Profiles(expected));
+        }
+        for other in [json!({ "status": "NotSupported" }), json!({}), json!([])] {
+            let said = answer(dialect, question, &other.to_string());
+            assert!(matches!(said, Answer::Nothing(_)), "{dialect:?} {other}: {said:?}");
+        }
+    }
+}
+
 /// A question leaves in the words of the connection, and its answer comes back in ours.
 #[test]
 fn a_question_is_answered_in_our_words() {

@@ -126,6 +126,18 @@ macro_rules! profile {
             })
         }
 
+        /// The answer to GetChargingProfiles.
+        pub(crate) fn holds(response: &str) -> Result<bool, String> {
+            let action = "GetChargingProfiles";
+            let decoded = wire::Response::decode(action, response, Leniency::Tolerant);
+            let wire::Response::GetChargingProfiles(answer) =
+                decoded.map_err(|fault| fault.description)?.message
+            else {
+                return Err("another answer".to_owned());
+            };
+            Ok(answer.status == wire::GetChargingProfileStatusEnumType::Accepted)
+        }
+
         /// A schedule that the station tells.
         pub(super) fn schedule(schedule: &wire::ChargingScheduleType) -> Schedule {
             let periods = &schedule.charging_schedule_period;

@@ -45,8 +45,12 @@ impl Station {
                 plug.hole_until_ms = self.now_ms + hole_ms;
             }
         }
-        self.limits.set(profile);
-        Reply::Accepted
+        let of_transaction = profile.purpose == Purpose::Tx;
+        let faults = self.spec.faults.profiles;
+        if !(faults.drops && of_transaction) {
+            self.limits.set(profile);
+        }
+        if faults.denies && of_transaction { Reply::Rejected } else { Reply::Accepted }
     }
 
     /// The server gives a dynamic profile another limit; false when there is no such profile.

@@ -60,6 +60,7 @@ fn surveys() -> Vec<(&'static str, Fact)> {
         ..wanted()
     };
     let maximum = LoadCall::StationMaximum { limit: Current(63_000) };
+    let profiles = LoadCall::Profiles { evse: 2, grant: 7 };
     let told = StationTold {
         stack_level_max: Some(8),
         periods_max: Some(24),
@@ -86,11 +87,28 @@ fn surveys() -> Vec<(&'static str, Fact)> {
     let outlasts = verified(LoadVerdict::Outlasts, Some(Current(16_000)));
     let exceeds = verified(LoadVerdict::Exceeds, None);
     let mute = LoadVerified { why, ..verified(LoadVerdict::Silent, None) };
+    let held = |verdict, says| LoadHeld {
+        at: at(1),
+        station: "CP-1".into(),
+        evse: 2,
+        grant: 7,
+        limit: Current(16_000),
+        says,
+        verdict,
+        why: None,
+    };
+    let holds = held(HeldVerdict::Kept, Some(Current(16_000)));
+    let taken = held(HeldVerdict::Taken, Some(Current(16_000)));
+    let refused = held(HeldVerdict::Refused, Some(Current(10_000)));
+    let missing = held(HeldVerdict::Missing, None);
+    let higher = held(HeldVerdict::Exceeds, Some(Current(32_000)));
+    let hides = LoadHeld { why: mute.why.clone(), ..held(HeldVerdict::Silent, None) };
     let alarm = LoadAlarm::WriteBudget { writes: 300 };
     let alarmed = LoadAlarmed { at: at(1), station: "CP-1".into(), alarm };
     vec![
         ("load-capability", of(LoadCall::Capability, "GetVariables").into()),
         ("load-schedule", of(LoadCall::Schedule { evse: 2 }, "GetCompositeSchedule").into()),
+        ("load-profiles", of(profiles, "GetChargingProfiles").into()),
         ("load-maximum", of(maximum, "SetChargingProfile").into()),
         ("full", full.into()),
         ("least", none.into()),
@@ -99,6 +117,12 @@ fn surveys() -> Vec<(&'static str, Fact)> {
         ("outlasts", outlasts.into()),
         ("exceeds", exceeds.into()),
         ("silent", mute.into()),
+        ("kept", holds.into()),
+        ("taken", taken.into()),
+        ("refused", refused.into()),
+        ("missing", missing.into()),
+        ("exceeds", higher.into()),
+        ("silent", hides.into()),
         ("write-budget", alarmed.into()),
     ]
 }

@@ -51,13 +51,28 @@ pub(super) enum Kind {
     DefaultOnly,
     /// Takes no level above 0.
     OneLevel,
+    /// Accepts profiles of a transaction, and does not hold them.
+    Drops,
+    /// Rejects profiles of a transaction, and holds them.
+    Denies,
 }
 
 use Kind::*;
 
 /// Kinds of which a site may have one each, beside sound ones.
-const ODD: [Kind; 9] =
-    [Unknown, LosesClock, Forgets, NeverLow, Watts, Relative, NoZero, DefaultOnly, OneLevel];
+const ODD: [Kind; 11] = [
+    Unknown,
+    LosesClock,
+    Forgets,
+    NeverLow,
+    Watts,
+    Relative,
+    NoZero,
+    DefaultOnly,
+    OneLevel,
+    Drops,
+    Denies,
+];
 
 impl Kind {
     fn faults(self) -> ProfileFaults {
@@ -75,6 +90,8 @@ impl Kind {
             Relative => ProfileFaults { rejects: Rejects::Absolute, ..none },
             NoZero => ProfileFaults { rejects: Rejects::Zero, ..none },
             DefaultOnly => ProfileFaults { rejects: Rejects::OfTransactions, ..none },
+            Drops => ProfileFaults { drops: true, ..none },
+            Denies => ProfileFaults { denies: true, ..none },
             OneLevel => ProfileFaults { rejects: Rejects::Levels, ..none },
         }
     }
@@ -83,7 +100,7 @@ impl Kind {
     fn model(self) -> Value {
         let mut model = json!({ "model": format!("{self:?}"), "known_as": "standard" });
         let told = match self {
-            Sound | Liar => json!({}),
+            Sound | Liar | Drops | Denies => json!({}),
             Unknown => json!({ "known_as": "unknown" }),
             IgnoresDuration => json!({ "keeps_durations": false }),
             LosesClock => json!({ "keeps_clock": false }),

@@ -46,6 +46,9 @@ pub struct Capability {
     /// It answers GetCompositeSchedule with what it does.
     #[serde(default = "yes")]
     pub tells_schedule: bool,
+    /// It answers GetChargingProfiles (2.x) with what it holds.
+    #[serde(default = "yes")]
+    pub tells_profiles: bool,
     /// So many profiles may be written to it in a day (UTC) before people are told, since its flash
     /// wears out; beyond them increases are rarer, and nothing else.
     #[serde(default = "writes_a_day")]
@@ -112,6 +115,7 @@ impl Capability {
         takes_dynamic: false,
         tells_capability: true,
         tells_schedule: true,
+        tells_profiles: true,
         writes_a_day: WRITES_A_DAY,
     };
 

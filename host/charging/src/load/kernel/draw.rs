@@ -33,6 +33,9 @@ pub struct Draw {
     /// What its station says that it allows, where that is more than it was told.
     #[serde(default)]
     claimed: Option<Current>,
+    /// What it allows by the profiles that its station holds, where that is more.
+    #[serde(default)]
+    lacks: Option<Current>,
 }
 
 impl Draw {
@@ -48,19 +51,29 @@ impl Draw {
 
     /// Whether it does not keep to its limits.
     pub fn is_disobedient(&self) -> bool {
-        self.disobedient || self.claimed.is_some()
+        self.disobedient || self.claimed().is_some()
     }
 
-    /// What its station says that it allows, where that is more than it was told.
+    /// What its station says that it allows, or holds, where that is more than it was told.
     pub fn claimed(&self) -> Option<Current> {
+        self.claimed.max(self.lacks)
+    }
+
+    /// What it says of the time ahead alone (GetCompositeSchedule), where that is more.
+    pub fn says(&self) -> Option<Current> {
         self.claimed
+    }
+
+    /// What it allows by the profiles that its station holds alone, where that is more.
+    pub fn lacks(&self) -> Option<Current> {
+        self.lacks
     }
 
     /// What it must be counted with because it draws more than it may: its draw; once it does not
     /// obey, the most that it drew, with a margin, whatever it draws now; and all it can when it
     /// is not measured any more. At least what its station says that it allows.
     pub fn counted(&self, now: Timestamp, maximum: Current) -> Current {
-        self.measured_beyond(now, maximum).max(self.claimed.unwrap_or_default())
+        self.measured_beyond(now, maximum).max(self.claimed().unwrap_or_default())
     }
 
     fn measured_beyond(&self, now: Timestamp, maximum: Current) -> Current {
@@ -82,6 +95,11 @@ impl Draw {
     /// Its station says that it allows more than it was told; none: no more than that.
     pub(super) fn claims(&mut self, current: Option<Current>) {
         self.claimed = current;
+    }
+
+    /// The same, by the profiles that its station holds.
+    pub(super) fn lacks_limit(&mut self, current: Option<Current>) {
+        self.lacks = current;
     }
 
     /// It was measured while it was allowed so much. True when it has just turned out that it

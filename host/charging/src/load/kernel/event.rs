@@ -113,6 +113,8 @@ pub enum EvseChange {
     Measured(Current),
     /// Its station says that it allows more than it was told, or that it does not.
     Claimed(Option<Current>),
+    /// By the profiles that its station holds it allows more than it was told, or it does not.
+    Lacks(Option<Current>),
 }
 
 /// Which of a station's profiles a grant replaces.

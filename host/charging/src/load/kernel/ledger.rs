@@ -144,6 +144,11 @@ impl Ledger {
         self.base.held.is_none_or(|held| held.grant == GrantId::default())
     }
 
+    /// The name of the last grant.
+    pub fn last_grant(&self) -> GrantId {
+        self.last
+    }
+
     /// The name for the next grant.
     pub fn next_grant(&self) -> GrantId {
         GrantId(self.last.0 + 1)

@@ -230,6 +230,11 @@ impl Target<'_> {
     }
 }
 
+/// The id of the profile that a grant of an EVSE is written as.
+pub fn id_of(evse: u32, purpose: ProfilePurpose) -> i32 {
+    id(evse, purpose)
+}
+
 /// The id of an EVSE's TxProfile.
 pub fn id_of_transaction(evse: u32) -> i32 {
     id(evse, ProfilePurpose::Transaction)

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::Load;
+use super::profiles::ProfilesCheck;
 use crate::fact::command::{CommandEnded, CommandOutcome};
 use crate::fact::load::{LimitGrant, LoadCall, LoadTold, LoadVerdict, LoadVerified};
 use crate::fact::station::StationBooted;
@@ -41,6 +42,8 @@ pub(super) struct Check {
     pub(super) unanswered: u8,
     /// It does not say what it is going to do, on this connection.
     pub(super) silent: bool,
+    /// It does not say which profiles it holds, since it booted.
+    pub(super) hides_profiles: bool,
     /// How often in a row it rejected a limit of 0, and none that was higher since.
     pub(super) rejected_zeros: u8,
     /// It says itself that it goes on after the end of a lease.
@@ -63,6 +66,8 @@ pub(super) struct EvseCheck {
     pub(super) wanted: bool,
     /// When it was last asked.
     pub(super) at: Option<Timestamp>,
+    /// Which profiles it is to be asked for.
+    pub(super) profiles: ProfilesCheck,
 }
 
 impl Check {
@@ -75,7 +80,7 @@ impl Check {
     /// It booted: its firmware may be another, and so may what it can do.
     pub(super) fn booted(&mut self, persists: bool) {
         self.connected();
-        (self.asked, self.rejected_zeros) = (false, 0);
+        (self.asked, self.hides_profiles, self.rejected_zeros) = (false, false, 0);
         if !persists {
             self.maximum = None;
         }
@@ -94,7 +99,9 @@ impl Check {
         self.unanswered < TRIES
             && (!self.asked
                 || (self.cap.is_some() && self.cap != self.maximum)
-                || (!self.silent && self.evses.values().any(is_due)))
+                || (!self.silent && self.evses.values().any(is_due))
+                || (!self.hides_profiles
+                    && self.evses.values().any(|evse| evse.profiles.is_due(now))))
     }
 }
 
@@ -140,7 +147,7 @@ impl Load {
     }
 
     /// The same, where something was learned since it booted: what the kernel has seen holds on.
-    fn capable_still(&mut self, at: Timestamp, station: &Station) {
+    pub(super) fn capable_still(&mut self, at: Timestamp, station: &Station) {
         let Some(booted) = &station.booted else { return };
         let known = self.kernel.station(&station.id).map(|known| *known.capability());
         self.capable(at, booted);
@@ -205,7 +212,7 @@ impl Load {
         let id = EvseId { station: verified.station.clone(), evse: verified.evse };
         let Some(index) = self.kernel.evse(&id) else { return };
         let claims = match verified.verdict {
-            LoadVerdict::Silent => self.kernel.draw(index).and_then(|draw| draw.claimed()),
+            LoadVerdict::Silent => self.kernel.draw(index).and_then(|draw| draw.says()),
             LoadVerdict::Kept | LoadVerdict::Outlasts => None,
             // Without a limit it draws what it can.
             LoadVerdict::Exceeds => {
@@ -218,8 +225,8 @@ impl Load {
         check.silent |= verified.verdict == LoadVerdict::Silent;
         // It is asked again as long as it says that it allows too much.
         let again = claims.map(|_| at.plus(AGAIN));
-        let known = EvseCheck { verified: true, wanted: claims.is_some(), at: again };
-        check.evses.insert(verified.evse, known);
+        let evse = check.evses.entry(verified.evse).or_default();
+        (evse.verified, evse.wanted, evse.at) = (true, claims.is_some(), again);
         if verified.verdict == LoadVerdict::Outlasts {
             check.outlasts = true;
             self.capable_still(at, station);
@@ -239,7 +246,8 @@ impl Load {
         let id = EvseId { station: station.id.clone(), evse: grant.evse };
         let Some(index) = self.kernel.evse(&id) else { return };
         let runs = self.kernel.transaction(index).is_some();
-        let claims = self.kernel.draw(index).is_some_and(|draw| draw.claimed().is_some());
+        let claims = self.kernel.draw(index).is_some_and(|draw| draw.says().is_some());
+        self.doubts_profiles(station, index, grant, how);
         let check = self.check(&station.id);
         if how == Returned::Accepted {
             let evse = check.evses.entry(grant.evse).or_default();
@@ -256,6 +264,15 @@ impl Load {
             _ => rejected,
         };
         if (rejected >= REJECTS_ZERO) != (check.rejected_zeros >= REJECTS_ZERO) {
+            self.capable_still(at, station);
+        }
+    }
+
+    /// It holds a limit that it rejected: what it rejects is not what it does not take.
+    pub(super) fn takes_zero(&mut self, at: Timestamp, station: &Station) {
+        let check = self.check(&station.id);
+        let rejected = std::mem::take(&mut check.rejected_zeros);
+        if rejected >= REJECTS_ZERO {
             self.capable_still(at, station);
         }
     }

@@ -4,7 +4,7 @@
 use super::{Live, Load, TRY_AGAIN, wired};
 use crate::fact::Fact;
 use crate::fact::command::{CommandEnded, CommandOutcome, CommandSent, Intent};
-use crate::fact::load::{LimitGrant, LimitPurpose, LoadFilled, LoadLimited, LoadMetered};
+use crate::fact::load::{LimitGrant, LimitPurpose, LoadCall, LoadFilled, LoadLimited, LoadMetered};
 use crate::fact::metering::{Measurand, Reading, ReadingValue};
 use crate::fact::site::SitePut;
 use crate::fact::station::{ConnectorStatus, StationStatus};
@@ -124,6 +124,7 @@ impl Load {
             Fact::CommandEnded(ended) => self.ended(station, ended),
             Fact::LoadTold(told) => self.told(station, told),
             Fact::LoadVerified(verified) => self.verified(station, verified),
+            Fact::LoadHeld(held) => self.profiles_told(station, held),
             Fact::LoadAlarmed(_) => {}
             Fact::StationAdopted(_) => self.catch_up(at, station),
             _ => self.sync(at, station),
@@ -206,6 +207,7 @@ impl Load {
                 self.leaves(at, station, &ended, evse);
                 let what = EvseChange::Ended;
                 self.kernel.apply(&Event::Evse { at, evse: id.clone(), what });
+                self.unverified(&id);
             }
             if let Some(transaction) = runs {
                 let what = EvseChange::Started(transaction.clone());
@@ -226,7 +228,12 @@ impl Load {
                 }
                 self.kernel.apply(&Event::Granted(granted));
             }
-            _ => self.tell(sent.at, &station.id, StationChange::LineTaken),
+            intent => {
+                if let Some(Intent::Load(LoadCall::Profiles { evse, .. })) = intent {
+                    self.asked_profiles(sent.at, &station.id, *evse);
+                }
+                self.tell(sent.at, &station.id, StationChange::LineTaken);
+            }
         }
     }
 

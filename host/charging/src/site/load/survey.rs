@@ -4,10 +4,13 @@
 
 use super::Load;
 use super::check::TRIES;
+use super::profiles::request_of;
 use crate::action::Action;
 use crate::context::{Context, Outcome};
 use crate::fact::command::{CommandSent, CommandWanted, Intent, Priority};
-use crate::fact::load::{LoadCall, LoadTold, LoadVerdict, LoadVerified, StationTold};
+use crate::fact::load::{
+    HeldVerdict, LoadCall, LoadHeld, LoadTold, LoadVerdict, LoadVerified, StationTold,
+};
 use crate::fact::{Actor, Fact};
 use crate::ids::{CommandId, StationId};
 use crate::input::CommandReturned;
@@ -24,10 +27,10 @@ use crate::units::{Current, Millis, Timestamp};
 const AHEAD: Millis = Millis::from_secs(180);
 
 /// Stations round otherwise than we do, and turn watts into amperes by another voltage.
-const TOLERANCE: Current = Current(500);
+pub(super) const TOLERANCE: Current = Current(500);
 
 /// The end of a lease is looked at so much later.
-const AFTER_END: Millis = Millis::from_secs(5);
+pub(super) const AFTER_END: Millis = Millis::from_secs(5);
 
 /// What did not leave after so long is asked again when there is time.
 const SEND_WITHIN: Millis = Millis::from_secs(30);
@@ -59,7 +62,12 @@ impl Load {
         {
             return Some(LoadCall::StationMaximum { limit });
         }
-        if check.silent || !capability.tells_schedule {
+        self.composite_to_ask(id, now).or_else(|| self.profiles_to_ask(id, now))
+    }
+
+    fn composite_to_ask(&self, id: &StationId, now: Timestamp) -> Option<LoadCall> {
+        let (check, station) = (self.checks.get(id)?, self.kernel.station(id)?);
+        if check.silent || !station.capability().tells_schedule {
             return None;
         }
         let wanted = check.evses.iter().find(|(number, evse)| {
@@ -101,7 +109,7 @@ impl Load {
     }
 
     /// What a step allows on a phase; none where that cannot be said of the lines.
-    fn said(&self, evse: u32, step: &Step) -> Option<Current> {
+    pub(super) fn said(&self, evse: u32, step: &Step) -> Option<Current> {
         let wiring = &self.rows.evses()[evse as usize];
         match step.limit {
             None => Some(Current(i64::MAX)),
@@ -175,6 +183,10 @@ impl Site {
                 let question = Question::Composite { evse, seconds, unit };
                 ("GetCompositeSchedule", None, Some(question))
             }
+            LoadCall::Profiles { evse, grant } => {
+                let question = Question::Profiles { evse, request: request_of(grant) };
+                ("GetChargingProfiles", None, Some(question))
+            }
             LoadCall::StationMaximum { limit } => {
                 let profile = Profile::station_maximum(limit, &target);
                 ("SetChargingProfile", Some(Box::new(profile)), None)
@@ -230,6 +242,13 @@ impl Site {
                     let id = EvseId { station: station.clone(), evse };
                     return load.verdict(now, id, schedule).map(Fact::from);
                 }
+                // It reports them on its own.
+                (Answer::Profiles(true), LoadCall::Profiles { .. }) => return None,
+                (Answer::Profiles(false), LoadCall::Profiles { evse, grant }) => {
+                    let id = EvseId { station: station.clone(), evse };
+                    let request = request_of(grant).into();
+                    return load.held(now, id, request, &[], false).map(Fact::from);
+                }
                 (Answer::Nothing(why), _) => why.clone(),
                 _ => "another answer".into(),
             },
@@ -279,6 +298,14 @@ fn silent(
             let counted = load.kernel.allowed_by_limits(index, now);
             let (says, verdict) = (None, LoadVerdict::Silent);
             Some(LoadVerified { at, station, evse, counted, says, verdict, why }.into())
+        }
+        LoadCall::Profiles { evse, grant } => {
+            let index = load.kernel.evse(&EvseId { station: station.clone(), evse })?;
+            let (_, told) = load.last_told(index)?;
+            let (says, verdict) = (None, HeldVerdict::Silent);
+            Some(
+                LoadHeld { at, station, evse, grant, limit: told.limit, says, verdict, why }.into(),
+            )
         }
         LoadCall::StationMaximum { .. } => None,
     }

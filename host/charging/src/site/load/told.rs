@@ -128,6 +128,12 @@ impl Site {
             Notice::Unlimited { evse, source } => {
                 (self.station_limited(now, station, *evse, source, None), Reply::Received)
             }
+            Notice::Profiles { request, evse, profiles, more, .. } => {
+                let id = EvseId { station: station.clone(), evse: *evse };
+                let held =
+                    self.load().and_then(|load| load.held(now, id, *request, profiles, *more));
+                (held.map(Fact::from), Reply::Received)
+            }
             _ => (None, Reply::Received),
         };
         let facts = std::iter::once(Fact::from(reported)).chain(follows).collect();

@@ -189,7 +189,7 @@ fn safe(setting: Setting) -> Score {
 fn found(broken: Break, sound: &Setting) {
     let hours = asked("BUSBAR_LOAD_HOURS", 6);
     for seed in 1..9 {
-        let sound = Setting { seed, ..sound.clone() };
+        let sound = Setting { seed, denies: 0, ..sound.clone() };
         let score = World::new(Setting { broken, ..sound.clone() }).run(hours);
         println!("{broken:?}, seed {seed}: {}", told(&score, 6));
         if score.over > 0 {

@@ -24,6 +24,8 @@ pub(crate) struct Station {
     /// It obeys no limit at all.
     pub(crate) ignores_limits: bool,
     pub(crate) hole: Option<Hole>,
+    /// It takes so many profiles of a thousand and says that it did not.
+    pub(crate) denies: i64,
     pub(crate) offset: Millis,
     pub(crate) online: bool,
     /// Counts its connections.
@@ -54,6 +56,7 @@ impl Station {
             forgets_clock: false,
             ignores_limits: false,
             hole: None,
+            denies: 0,
             offset,
             online: true,
             generation: 0,
@@ -103,7 +106,13 @@ impl Station {
             }
             ProfilePurpose::StationMaximum => {}
         }
-        Returned::Accepted
+        let denies = self.denies > 0 && random.per_mille(self.denies);
+        if denies { Returned::Refused } else { Returned::Accepted }
+    }
+
+    /// What it holds.
+    pub(crate) fn profiles(&self) -> impl Iterator<Item = &Profile> {
+        self.default.iter().chain(&self.running)
     }
 
     pub(crate) fn arrives(

@@ -25,7 +25,10 @@ use crate::units::{Current, Millis, Timestamp};
 pub(super) struct Yard {
     pub(super) host: Host,
     pub(super) now: Timestamp,
+    /// The last limit of a transaction that was sent, where somebody noted it.
+    pub(super) last: Option<Box<Profile>>,
     seq: i64,
+    transaction: i64,
 }
 
 /// What was sent: a limit, or an operator's command.
@@ -47,8 +50,9 @@ impl Yard {
 
     /// A site whose one station has just booted.
     pub(super) fn arrived(dialect: Dialect, model: &str, config: &Config) -> Self {
-        let host = Host::new(Break::None, START, config);
-        let mut yard = Self { host, now: START, seq: 0 };
+        let mut host = Host::new(Break::None, START, config);
+        host.all = Some(Vec::new());
+        let mut yard = Self { host, now: START, last: None, seq: 0, transaction: 7 };
         yard.host.adopt(START, "CS-0".into());
         let remote = "192.0.2.1:1".into();
         yard.say(StationEvent::Connected { dialect, incarnation: 1, remote, security_profile: 1 });
@@ -71,7 +75,16 @@ impl Yard {
     pub(super) fn report(&mut self, kind: ReportKind, phases: &[(&str, i64)]) {
         self.seq += 1;
         let phases: Vec<_> = phases.iter().map(|(name, current)| (*name, amps(*current))).collect();
-        self.say(charge(kind, self.now, self.seq, &phases));
+        let mut event = charge(kind, self.now, self.seq, &phases);
+        if let StationEvent::Transaction { transaction, .. } = &mut event {
+            *transaction = TransactionRef::Known(self.transaction.to_string().as_str().into());
+        }
+        self.say(event);
+    }
+
+    /// What is reported from now on is of another transaction.
+    pub(super) fn next_transaction(&mut self) {
+        self.transaction += 1;
     }
 
     pub(super) fn answer(&mut self, command: CommandId, returned: CommandReturned) {

@@ -8,14 +8,52 @@ use crate::fact::command::{Intent, Priority};
 use crate::fact::metering::{Measurand, Reading, ReadingContext, ReadingValue, Report, ReportKind};
 use crate::fact::station::Dialect;
 use crate::ids::{CommandId, TransactionId};
+use crate::input::notice::{HeldProfile, HeldPurpose, Notice};
+use crate::input::schedule::{Limit, Schedule, Step};
 use crate::input::{CommandReturned, Input, Request, StationEvent, TransactionRef};
 use crate::load::kernel::event::Returned;
-use crate::load::kernel::profile::Profile;
+use crate::load::kernel::profile::{Begins, Period, Profile};
 use crate::load::question::{Answer, Question, Told};
-use crate::units::{Millis, Timestamp};
+use crate::units::{Current, Millis, Timestamp};
 
 /// `link` gives a call up after so long.
 const TIMEOUT: Millis = Millis::from_secs(30);
+
+/// ReportChargingProfiles, with all that a station holds.
+pub(super) fn report(evse: u32, request: i32, profiles: Vec<HeldProfile>) -> StationEvent {
+    let (request, source, more) = (request.into(), "CSO".into(), false);
+    let notice = Notice::Profiles { request, evse, source, profiles, more };
+    let (action, payload) = ("ReportChargingProfiles".into(), "{}".into());
+    StationEvent::Charging { notice, action, payload }
+}
+
+/// A profile, as a station that holds it reports it.
+pub(super) fn reported(profile: &Profile) -> HeldProfile {
+    let step = |period: &Period| Step {
+        start: Millis::from_secs(period.start_seconds),
+        limit: Some(Limit::Current(Current(period.tenths * 100))),
+        phases: Some(period.phases),
+    };
+    let schedule = Schedule {
+        begins: match profile.begins {
+            Begins::At(begin) => Some(begin),
+            Begins::Always => Some(Timestamp(0)),
+            Begins::WithTransaction | Begins::OnReceipt => None,
+        },
+        duration: profile.duration_seconds.map(Millis::from_secs),
+        steps: profile.periods.iter().map(step).collect(),
+    };
+    HeldProfile {
+        id: profile.id.into(),
+        purpose: HeldPurpose::Ours(profile.purpose),
+        stack_level: profile.stack_level.into(),
+        transaction: profile.transaction.clone(),
+        kind: "Absolute".into(),
+        valid_from: None,
+        valid_to: None,
+        schedules: vec![schedule],
+    }
+}
 
 /// A connection, as the host's side holds it.
 #[derive(Clone, Debug, Default)]
@@ -182,6 +220,7 @@ impl World {
             std::mem::take(&mut self.messages).into_iter().partition(|m| m.arrives <= self.now);
         self.messages = later;
         due.into_iter().for_each(|message| self.deliver(message));
+        self.tell_profiles();
     }
 
     fn arrive(&mut self, n: usize, call: Transit) {
@@ -193,11 +232,38 @@ impl World {
                 let how = self.stations[n].set(self.now, profile, &mut self.random);
                 answered(if how == Returned::Accepted { "Accepted" } else { "Rejected" })
             }
-            What::Ask(question) => self.says(n, question),
+            What::Ask(question) => self.asked(n, question),
         };
         let open = self.lines[n].call.as_mut().filter(|open| open.command == call.command);
         if let (Some(open), Some(at)) = (open, call.answered) {
             (open.ends, open.returned) = (at.max(self.now), returned);
+        }
+    }
+
+    /// Of what it holds it says first that it will, and then what.
+    fn asked(&mut self, n: usize, question: Question) -> CommandReturned {
+        let returned = self.says(n, question);
+        let told = matches!(returned, CommandReturned::Told { .. });
+        if let (true, Question::Profiles { evse, request }) = (told, question) {
+            let profiles: Vec<_> = self.stations[n].profiles().map(reported).collect();
+            let at = self.now.plus(Millis(self.random.between(200, 5_000)));
+            let event = report(evse, request, profiles);
+            let generation = self.lines[n].generation;
+            self.reports.push((at, n, generation, event));
+        }
+        returned
+    }
+
+    /// What stations tell of what they hold.
+    fn tell_profiles(&mut self) {
+        let all = std::mem::take(&mut self.reports);
+        let (due, later): (Vec<_>, _) = all.into_iter().partition(|(at, ..)| *at <= self.now);
+        self.reports = later;
+        for (_, n, generation, event) in due {
+            let is_there = self.stations[n].online && self.is_up() && self.lines[n].open;
+            if is_there && generation == self.lines[n].generation {
+                self.say(n, event);
+            }
         }
     }
 
@@ -213,6 +279,9 @@ impl World {
             }),
             Question::Composite { seconds, .. } => {
                 Answer::Schedule(self.stations[n].composite(self.now, seconds))
+            }
+            Question::Profiles { .. } => {
+                Answer::Profiles(self.stations[n].profiles().next().is_some())
             }
         };
         let (response, message_id) = ("{}".into(), "m".into());

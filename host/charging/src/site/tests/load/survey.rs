@@ -1,5 +1,7 @@
 //! What load control asks a station beside its limits, when, and what follows from the answers.
 
+mod profiles;
+
 use super::calls::Yard;
 use super::host::{accepted, answered, unsupported};
 use super::{amps, one_row};
@@ -30,6 +32,11 @@ fn next(yard: &mut Yard, seconds: i64) -> Option<Sent> {
         yard.now = yard.now.plus(Millis::from_secs(1));
         for action in yard.host.due(yard.now) {
             let Action::Command { command, profile, question, .. } = action else { continue };
+            if let Some(set) = &profile
+                && set.purpose == ProfilePurpose::Transaction
+            {
+                yard.last = Some(set.clone());
+            }
             return Some(match (profile, question) {
                 (Some(set), _) if set.purpose == ProfilePurpose::StationMaximum => {
                     Sent::Maximum(command, set)
@@ -131,7 +138,9 @@ fn charging(dialect: Dialect, config: &Config) -> (Yard, CommandId, Question) {
 }
 
 fn standard() -> Config {
-    let models = vec![Model { known_as: KnownAs::Standard, ..Model::default() }];
+    // What it holds has tests of its own.
+    let tells_profiles = Some(false);
+    let models = vec![Model { known_as: KnownAs::Standard, tells_profiles, ..Model::default() }];
     Config { models, ..one_row(1, 100, 6) }
 }
 

@@ -8,7 +8,7 @@ use super::lines::{self, Message, Transit};
 use super::plans::Plans;
 use crate::fact::load::PriceSlot;
 use crate::fact::metering::ReportKind;
-use crate::input::{CarWish, Input, Request};
+use crate::input::{CarWish, Input, Request, StationEvent};
 use crate::load::config::Config;
 use crate::load::external::Window;
 use crate::load::kernel::capability::Hole;
@@ -43,6 +43,8 @@ pub(super) struct Setting {
     /// Stations of a hundred that ignore durations, and that have a hole.
     pub(super) ignore_duration: usize,
     pub(super) holes: usize,
+    /// Every fifth takes so many profiles of a thousand and says that it did not.
+    pub(super) denies: i64,
     pub(super) offline_every: Millis,
     pub(super) offline_for: Millis,
     pub(super) clock_jumps_every: Millis,
@@ -64,6 +66,7 @@ impl Setting {
             cut: 786,
             ignore_duration: 5,
             holes: 5,
+            denies: 300,
             offline_every: Millis::from_secs(3 * 3_600),
             offline_for: Millis::from_secs(600),
             clock_jumps_every: Millis::from_secs(48 * 3_600),
@@ -132,6 +135,8 @@ pub(super) struct World {
     pub(super) stations: Vec<Station>,
     pub(super) lines: Vec<lines::Line>,
     pub(super) messages: Vec<Message>,
+    /// What stations hold, on its way: when it arrives, of which, on which connection.
+    pub(super) reports: Vec<(Timestamp, usize, u64, StationEvent)>,
     pub(super) transit: Vec<VecDeque<Transit>>,
     events: Vec<Events>,
     pub(super) host: Host,
@@ -172,6 +177,7 @@ impl World {
             if (count / 2..count / 2 + holes).contains(&n) {
                 station.hole = Some(if n % 2 == 0 { Hole::Default } else { Hole::Full });
             }
+            station.denies = if n % 5 == 1 { setting.denies } else { 0 };
             station.online = false;
             stations.push(station);
             events.push(Events::new(&setting, n, &mut random));
@@ -187,6 +193,7 @@ impl World {
             stations,
             lines: vec![lines::Line::default(); count],
             messages: Vec::new(),
+            reports: Vec::new(),
             transit: vec![VecDeque::new(); count],
             events,
             host,

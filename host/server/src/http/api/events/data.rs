@@ -106,6 +106,7 @@ impl EventData {
             | Fact::LoadRecorded(_)
             | Fact::LoadTold(_)
             | Fact::LoadVerified(_)
+            | Fact::LoadHeld(_)
             | Fact::LoadAlarmed(_)
             | Fact::LoadPlanWanted(_)
             | Fact::LoadPlanned(_)
@@ -343,6 +344,10 @@ fn load(fact: &Fact) -> EventData {
         },
         Fact::LoadTold(f) => told(&f.station),
         Fact::LoadVerified(f) => EventData {
+            detail: Some(format!("EVSE {}: {}", f.evse, word(f.verdict))),
+            ..told(&f.station)
+        },
+        Fact::LoadHeld(f) => EventData {
             detail: Some(format!("EVSE {}: {}", f.evse, word(f.verdict))),
             ..told(&f.station)
         },

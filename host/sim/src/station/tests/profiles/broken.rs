@@ -70,6 +70,31 @@ fn a_limit_is_accepted_and_ignored() {
     }
 }
 
+/// What it reports is what it does, not what it said.
+#[test]
+fn a_limit_is_accepted_and_dropped_or_rejected_and_held() {
+    let none = ProfileFaults::default();
+    for (faults, said, held, watts) in [
+        (ProfileFaults { drops: true, ..none }, "Accepted", 1, 4_140),
+        (ProfileFaults { denies: true, ..none }, "Rejected", 2, 5_520),
+    ] {
+        for version in ALL {
+            let mut world = with(version, faults);
+            assert_eq!(default_of(&world, 6.0).set(&mut world), "Accepted");
+            assert_eq!(of_transaction(&world, 8.0).set(&mut world), said, "{version:?}");
+            world.run_s(10);
+            assert_eq!(power_w(&world), watts, "{version:?} {faults:?}");
+            if version != Version::V16 {
+                let all = json!({ "requestId": 7, "evseId": 1, "chargingProfile": {} });
+                assert_eq!(status(&world.call("GetChargingProfiles", all)), "Accepted");
+                world.run_s(2);
+                let reports = world.all("ReportChargingProfiles");
+                assert_eq!(reports[0]["chargingProfile"].as_array().map(Vec::len), Some(held));
+            }
+        }
+    }
+}
+
 #[test]
 fn a_station_charges_fully_while_it_replaces_a_profile() {
     let mut world =
