@@ -10,7 +10,7 @@ use super::{at, wanted};
 
 /// Every sample, with the name of its case.
 pub(super) fn all() -> Vec<(&'static str, Fact)> {
-    [grants(), limits(), fillings(), surveys(), plans(), told()].concat()
+    [grants(), limits(), fillings(), surveys(), holdings(), plans(), told()].concat()
 }
 
 fn grants() -> Vec<(&'static str, Fact)> {
@@ -87,6 +87,25 @@ fn surveys() -> Vec<(&'static str, Fact)> {
     let outlasts = verified(LoadVerdict::Outlasts, Some(Current(16_000)));
     let exceeds = verified(LoadVerdict::Exceeds, None);
     let mute = LoadVerified { why, ..verified(LoadVerdict::Silent, None) };
+    let alarm = LoadAlarm::WriteBudget { writes: 300 };
+    let alarmed = LoadAlarmed { at: at(1), station: "CP-1".into(), alarm };
+    vec![
+        ("load-capability", of(LoadCall::Capability, "GetVariables").into()),
+        ("load-schedule", of(LoadCall::Schedule { evse: 2 }, "GetCompositeSchedule").into()),
+        ("load-profiles", of(profiles, "GetChargingProfiles").into()),
+        ("load-maximum", of(maximum, "SetChargingProfile").into()),
+        ("full", full.into()),
+        ("least", none.into()),
+        ("silent", silent.into()),
+        ("kept", kept.into()),
+        ("outlasts", outlasts.into()),
+        ("exceeds", exceeds.into()),
+        ("silent", mute.into()),
+        ("write-budget", alarmed.into()),
+    ]
+}
+
+fn holdings() -> Vec<(&'static str, Fact)> {
     let held = |verdict, says| LoadHeld {
         at: at(1),
         station: "CP-1".into(),
@@ -102,28 +121,15 @@ fn surveys() -> Vec<(&'static str, Fact)> {
     let refused = held(HeldVerdict::Refused, Some(Current(10_000)));
     let missing = held(HeldVerdict::Missing, None);
     let higher = held(HeldVerdict::Exceeds, Some(Current(32_000)));
-    let hides = LoadHeld { why: mute.why.clone(), ..held(HeldVerdict::Silent, None) };
-    let alarm = LoadAlarm::WriteBudget { writes: 300 };
-    let alarmed = LoadAlarmed { at: at(1), station: "CP-1".into(), alarm };
+    let hides =
+        LoadHeld { why: Some("NotSupported: no".into()), ..held(HeldVerdict::Silent, None) };
     vec![
-        ("load-capability", of(LoadCall::Capability, "GetVariables").into()),
-        ("load-schedule", of(LoadCall::Schedule { evse: 2 }, "GetCompositeSchedule").into()),
-        ("load-profiles", of(profiles, "GetChargingProfiles").into()),
-        ("load-maximum", of(maximum, "SetChargingProfile").into()),
-        ("full", full.into()),
-        ("least", none.into()),
-        ("silent", silent.into()),
-        ("kept", kept.into()),
-        ("outlasts", outlasts.into()),
-        ("exceeds", exceeds.into()),
-        ("silent", mute.into()),
         ("kept", holds.into()),
         ("taken", taken.into()),
         ("refused", refused.into()),
         ("missing", missing.into()),
         ("exceeds", higher.into()),
         ("silent", hides.into()),
-        ("write-budget", alarmed.into()),
     ]
 }
 
