@@ -54,6 +54,12 @@ struct Evse {
     transaction: Option<TransactionId>,
     /// When its limit was last raised.
     increased: Option<Timestamp>,
+    /// The grant of that, as long as it has no answer.
+    #[serde(default)]
+    raising: Option<GrantId>,
+    /// How many such in a row were never answered.
+    #[serde(default)]
+    unanswered: u8,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -254,6 +260,8 @@ impl Kernel {
                 draw: Draw::default(),
                 transaction: None,
                 increased: None,
+                raising: None,
+                unanswered: 0,
             });
             if evse.ledger.is_unlimited() {
                 evse.ledger.lost(wired.maximum);
@@ -267,6 +275,9 @@ impl Kernel {
         let index = self.slot(id);
         let slot = &mut self.stations[index as usize];
         slot.station.change(at, what);
+        if what == StationChange::Booted {
+            slot.evses.iter().for_each(|evse| self.evses[*evse as usize].unanswered = 0);
+        }
         if what == StationChange::Booted && !slot.station.capability.persists {
             for evse in &slot.evses {
                 let evse = &mut self.evses[*evse as usize];
@@ -307,7 +318,7 @@ impl Kernel {
         let raised = granted.limit > self.acknowledged(index, granted.at);
         let evse = &mut self.evses[index as usize];
         if raised {
-            evse.increased = Some(granted.at);
+            (evse.increased, evse.raising) = (Some(granted.at), Some(granted.grant));
         }
         evse.ledger.grant(granted);
         let station = &mut self.stations[evse.station as usize].station;
@@ -321,6 +332,15 @@ impl Kernel {
         let evse = &mut self.evses[index as usize];
         let station = &mut self.stations[evse.station as usize].station;
         evse.ledger.returned(at, grant, how, station.credit(at));
+        if evse.raising == Some(grant) {
+            evse.raising = None;
+            evse.unanswered = match how {
+                Returned::Accepted | Returned::Refused => 0,
+                Returned::TimedOut => evse.unanswered.saturating_add(1),
+                // A connection that ended says nothing of the next.
+                Returned::Gone { .. } => evse.unanswered,
+            };
+        }
         let is_open = |line| {
             matches!(line, Line::Limit { evse, grant: open, .. }
                 if (evse, open) == (id.evse, grant))

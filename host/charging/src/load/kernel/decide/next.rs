@@ -14,6 +14,11 @@ use crate::units::{Current, Millis, Timestamp};
 const SPACING: Millis = Millis::from_secs(60);
 const SPACING_OVER_BUDGET: Millis = Millis::from_secs(600);
 
+/// An increase that was never answered is tried again so much later, and after twice as long each
+/// time, up to the last: every one that may hold keeps room from the others.
+const BACK_OFF: Millis = Millis::from_secs(60);
+const BACK_OFF_MOST: Millis = Millis::from_secs(900);
+
 /// An increase by so much of what is told now is not small: it does not wait for the budget.
 const LARGE_PART: i64 = 4;
 
@@ -223,7 +228,16 @@ impl<'a> Asking<'a> {
         let is_large = to.minus(from).0 * LARGE_PART >= from.0;
         let in_time = is_large || station.writes_in_time(self.now);
         let spacing = if in_time { SPACING } else { SPACING_OVER_BUDGET };
-        self.rested() >= spacing && !self.evse.draw.is_disobedient()
+        self.rested() >= spacing.max(self.backs_off()) && !self.evse.draw.is_disobedient()
+    }
+
+    /// How long after the last increase the next may be, by how many were never answered.
+    fn backs_off(&self) -> Millis {
+        let doubled = u32::from(self.evse.unanswered).saturating_sub(1).min(8);
+        match self.evse.unanswered {
+            0 => Millis::ZERO,
+            _ => Millis(BACK_OFF.0 << doubled).min(BACK_OFF_MOST),
+        }
     }
 
     /// How long it was not raised.

@@ -254,6 +254,82 @@ fn increases_are_a_minute_apart_and_worth_a_message() {
     assert_eq!(bench.sent(), [(0, Why::Increase, amps(14))]);
 }
 
+/// Time goes by until an increase leaves; all else is answered.
+fn increase(bench: &mut Bench) -> usize {
+    for _ in 0..1_000 {
+        let mut increased = None;
+        for (evse, why, _) in bench.sent() {
+            match why {
+                Why::Increase => increased = Some(evse),
+                _ => bench.answer(evse, Returned::Accepted),
+            }
+        }
+        if let Some(evse) = increased {
+            return evse;
+        }
+        bench.wait(1);
+    }
+    panic!("nothing is increased")
+}
+
+/// Increases are not answered, decreases are; gives how many seconds after the one before the next
+/// increase leaves.
+fn unanswered(bench: &mut Bench, times: usize) -> Vec<i64> {
+    let mut at = Vec::new();
+    for _ in 0..times {
+        let evse = increase(bench);
+        at.push(bench.now);
+        bench.wait(10);
+        bench.answer(evse, Returned::TimedOut);
+    }
+    at.windows(2).map(|pair| pair[1].since(pair[0]).0 / 1_000).collect()
+}
+
+#[test]
+fn an_increase_that_is_never_answered_is_tried_at_growing_distances() {
+    let mut bench = Bench::commissioned(Capability::STANDARD);
+    bench.settle([10, 7, 7]);
+    bench.wishes[0] = amps(20);
+    let near = |distances: Vec<i64>, expected: &[i64]| {
+        let pairs = distances.iter().zip(expected);
+        let fits = |(is, least): (&i64, &i64)| (*least..*least + 3).contains(is);
+        assert!(distances.len() == expected.len() && pairs.clone().all(fits), "{distances:?}");
+    };
+    near(unanswered(&mut bench, 8), &[60, 120, 240, 480, 900, 900, 900]);
+    // A decrease waits for nothing.
+    assert_eq!(bench.sent(), [(0, Why::Decrease, amps(10))]);
+    bench.answer(0, Returned::Accepted);
+    bench.wishes[0] = amps(8);
+    assert_eq!(bench.sent(), [(0, Why::Decrease, amps(8))]);
+    bench.answer(0, Returned::TimedOut);
+    bench.wait(10);
+    assert_eq!(bench.sent(), [(0, Why::Decrease, amps(8))]);
+    bench.answer(0, Returned::Accepted);
+}
+
+#[test]
+fn an_answer_or_a_boot_lets_increases_be_tried_sooner_again() {
+    for how in [Some(Returned::Accepted), Some(Returned::Refused), None] {
+        let mut bench = Bench::commissioned(Capability::STANDARD);
+        bench.settle([10, 7, 7]);
+        bench.wishes[0] = amps(20);
+        assert!(unanswered(&mut bench, 3)[1] >= 120);
+        let last = bench.now;
+        match how {
+            Some(how) => {
+                increase(&mut bench);
+                assert!(bench.now.since(last) >= Millis::from_secs(220));
+                bench.answer(0, how);
+                bench.wishes[0] = amps(24);
+            }
+            None => bench.tell(0, StationChange::Booted),
+        }
+        let last = bench.now;
+        increase(&mut bench);
+        assert!(bench.now.since(last) <= Millis::from_secs(63), "{how:?}");
+    }
+}
+
 #[test]
 fn a_lease_is_renewed_at_half() {
     let mut bench = Bench::commissioned(Capability::STANDARD);
