@@ -180,9 +180,9 @@ fn of_evse(site: &str, evse: &EvseView) -> Vec<Standing> {
     let mut found = Vec::new();
     if let Some(claimed) = evse.claimed {
         let detail = format!(
-            "asked what it is going to do (GetCompositeSchedule), its station says that it allows \
-             {} where it was told {}: it is counted with that, and the others of site {site} get \
-             less",
+            "asked what it is going to do (GetCompositeSchedule) or which limits it holds \
+             (GetChargingProfiles), its station shows that it allows {} where it was told {}: it \
+             is counted with that, and the others of site {site} get less",
             Amps(claimed),
             Amps(evse.limit)
         );

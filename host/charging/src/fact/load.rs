@@ -146,7 +146,8 @@ pub struct LoadHeld {
     pub grant: u64,
     /// The limit of that, on each phase.
     pub limit: Current,
-    /// What its profile allows on a phase; none where it holds none, or one without a limit.
+    /// What its profile allows on a phase, or where it does not hold that its TxDefaultProfile;
+    /// none where it holds none, or one without a limit.
     pub says: Option<Current>,
     /// What follows.
     pub verdict: HeldVerdict,

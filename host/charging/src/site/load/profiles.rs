@@ -159,7 +159,7 @@ impl Load {
             return None;
         }
         let (says, verdict, why) = match step {
-            None if accepted => (None, HeldVerdict::Missing, None),
+            None if accepted => (self.falls_to(index, profiles, now), HeldVerdict::Missing, None),
             None => (None, HeldVerdict::Refused, None),
             Some(step) => match self.said(index, &step) {
                 None => {
@@ -189,12 +189,25 @@ impl Load {
         Some(LoadHeld { at: now, station, evse, grant: asked, limit, says, verdict, why })
     }
 
+    /// What an EVSE falls to whose station does not hold the limit of its transaction: our
+    /// TxDefaultProfile, where it holds that.
+    fn falls_to(&self, evse: u32, profiles: &[HeldProfile], now: Timestamp) -> Option<Current> {
+        let is_it = |p: &&HeldProfile| self.is_of(evse, p, ProfilePurpose::Default);
+        let step = self.step(evse, profiles.iter().find(is_it)?, now)?;
+        self.said(evse, &step).filter(|said| *said < Current(i64::MAX))
+    }
+
     /// Whether a profile is the one that we write of what governs an EVSE now.
     fn is_ours(&self, evse: u32, profile: &HeldProfile) -> bool {
         let purpose = match self.kernel.governs(evse) {
             Some(Purpose::Transaction) => ProfilePurpose::Transaction,
             _ => ProfilePurpose::Default,
         };
+        self.is_of(evse, profile, purpose)
+    }
+
+    /// Whether a profile is the one that we write of a purpose.
+    fn is_of(&self, evse: u32, profile: &HeldProfile, purpose: ProfilePurpose) -> bool {
         let number = self.rows.evses()[evse as usize].id.evse;
         let of = profile.transaction.as_ref();
         profile.id == i64::from(id_of(number, purpose))
@@ -204,10 +217,15 @@ impl Load {
 
     /// What our profile allows now, if it is that.
     fn holds(&self, evse: u32, profile: &HeldProfile, now: Timestamp) -> Option<Step> {
+        self.step(evse, profile, now).filter(|_| self.is_ours(evse, profile))
+    }
+
+    /// What a profile allows now.
+    fn step(&self, evse: u32, profile: &HeldProfile, now: Timestamp) -> Option<Step> {
         let station = self.kernel.station(&self.rows.evses()[evse as usize].id.station)?;
         let now = now.plus(station.clock().offset().unwrap_or_default());
         let is_over = profile.valid_to.is_some_and(|until| until <= now);
-        if is_over || !self.is_ours(evse, profile) {
+        if is_over {
             return None;
         }
         let steps = profile.schedules.iter().filter_map(|schedule| match schedule.begins {
@@ -245,7 +263,7 @@ impl Load {
             HeldVerdict::Refused | HeldVerdict::Silent => {
                 self.kernel.draw(index).and_then(|draw| draw.lacks())
             }
-            // Without its profile, or a limit in it, it draws what it can.
+            // Without a profile that it falls to, or a limit in it, it draws what it can.
             HeldVerdict::Missing | HeldVerdict::Exceeds => {
                 Some(held.says.unwrap_or(self.rows.evses()[index as usize].max))
             }

@@ -99,6 +99,30 @@ fn a_limit_that_was_accepted_and_is_not_held_limits_nothing() {
     }
 }
 
+/// It falls back to what it holds: never less counts than what it accepted.
+#[test]
+fn a_station_that_holds_its_fallback_alone_counts_with_that_and_what_it_accepted() {
+    for (fallback, counted) in [(6, 10), (20, 20)] {
+        let (mut yard, command, _) = charging(Dialect::V201, &telling());
+        yard.answer(command, unsupported());
+        yard.cut(10);
+        let (command, lower) = limit(&mut yard);
+        yard.answer(command, accepted());
+        let (command, question) = asked(&mut yard);
+        yard.answer(command, told(Answer::Profiles(true)));
+        let mut default = Profile { id: 200_001, purpose: ProfilePurpose::Default, ..*lower };
+        (default.transaction, default.begins) = (None, Begins::Always);
+        (default.duration_seconds, default.periods[0].tenths) = (None, fallback * 10);
+        default.periods.truncate(1);
+        reports(&mut yard, question, &[&default]);
+        assert_eq!(verdict(&yard), Some(HeldVerdict::Missing));
+        yard.now = yard.now.plus(Millis::from_secs(9));
+        let evse = yard.evse();
+        assert_eq!((evse.exposure, evse.claimed), (amps(counted), Some(amps(fallback))));
+        assert!(!evse.commandable);
+    }
+}
+
 #[test]
 fn a_higher_limit_that_is_held_counts() {
     let (mut yard, command, _) = charging(Dialect::V21, &telling());
