@@ -41,6 +41,10 @@ pub(super) struct Setting {
     pub(super) broken: Break,
     /// Stations that lie.
     pub(super) liars: usize,
+    /// Two stations drop what they accept, or hold what they reject.
+    pub(super) two_faced: bool,
+    /// No station is asked which profiles it holds.
+    pub(super) hides_profiles: bool,
     /// The meter measures the EVSEs too.
     pub(super) whole_meter: bool,
     /// The process dies that often, in the mean.
@@ -57,6 +61,8 @@ impl Setting {
             seed,
             broken: Break::Nothing,
             liars: 0,
+            two_faced: true,
+            hides_profiles: false,
             whole_meter: false,
             crash_every: 3 * HOUR,
             lost: 7,
@@ -109,7 +115,9 @@ pub(super) struct Day {
 
 impl Day {
     pub(super) fn new(setting: Setting) -> Self {
-        let (yard, specs) = Yard::new(setting.seed, setting.liars, setting.room_ma);
+        let Setting { seed, liars, two_faced, room_ma, .. } = setting;
+        let (mut yard, specs) = Yard::new(seed, liars, two_faced, room_ma);
+        yard.hides_profiles = setting.hides_profiles;
         let mut rng = Rng::part(setting.seed, "day");
         let plan = Plan { faults: faults(), planned: Vec::new(), end: START, specs };
         let world = World::new(setting.seed, setting.broken, Pricer::Native, &plan);

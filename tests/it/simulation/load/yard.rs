@@ -60,19 +60,10 @@ pub(super) enum Kind {
 use Kind::*;
 
 /// Kinds of which a site may have one each, beside sound ones.
-const ODD: [Kind; 11] = [
-    Unknown,
-    LosesClock,
-    Forgets,
-    NeverLow,
-    Watts,
-    Relative,
-    NoZero,
-    DefaultOnly,
-    OneLevel,
-    Drops,
-    Denies,
-];
+const ODD: [Kind; 9] =
+    [Unknown, LosesClock, Forgets, NeverLow, Watts, Relative, NoZero, DefaultOnly, OneLevel];
+/// What a station says of a limit is not what it holds: such ones where nothing is broken.
+const TWO_FACED: [Kind; 2] = [Drops, Denies];
 
 impl Kind {
     fn faults(self) -> ProfileFaults {
@@ -155,6 +146,8 @@ pub(super) struct Circuit {
 /// The site.
 #[derive(Clone, Debug)]
 pub(super) struct Yard {
+    /// None of its stations is asked which profiles it holds.
+    pub(super) hides_profiles: bool,
     pub(super) outlets: Vec<Outlet>,
     pub(super) circuits: Vec<Circuit>,
     pub(super) kinds: Vec<Kind>,
@@ -174,12 +167,15 @@ const FEEDERS: [usize; 3] = [2, 3, 4];
 impl Yard {
     /// Twelve stations with fifteen EVSEs, one station in each dozen of those that lie, and the
     /// specs of the stations. A feeder has so much beyond the fallbacks of its EVSEs.
-    pub(super) fn new(seed: u64, liars: usize, room_ma: i64) -> (Self, Vec<Spec>) {
+    pub(super) fn new(seed: u64, liars: usize, two_faced: bool, room_ma: i64) -> (Self, Vec<Spec>) {
         let mut rng = Rng::part(seed, "yard");
         let mut kinds = vec![IgnoresDuration, Hole, Deaf];
         kinds.extend(std::iter::repeat_n(Liar, liars));
         let first = rng.below(ODD.len() as u64) as usize;
         kinds.extend((0..4).map(|n| ODD[(first + n) % ODD.len()]));
+        if two_faced {
+            kinds.extend(TWO_FACED);
+        }
         kinds.resize(12, Sound);
         for n in (1..kinds.len()).rev() {
             kinds.swap(n, rng.below(n as u64 + 1) as usize);
@@ -213,7 +209,7 @@ impl Yard {
                 _ => fallbacks + room_ma,
             };
         }
-        (Self { outlets, circuits, kinds }, specs)
+        (Self { hides_profiles: false, outlets, circuits, kinds }, specs)
     }
 
     /// What feeds a circuit.
@@ -251,6 +247,9 @@ impl Yard {
         let circuits: Vec<_> = self.circuits.iter().enumerate().map(circuit).collect();
         let evses: Vec<_> = self.outlets.iter().map(point).collect();
         let mut models: Vec<_> = self.kinds.iter().map(|kind| kind.model()).collect();
+        if self.hides_profiles {
+            models.iter_mut().for_each(|model| model["tells_profiles"] = json!(false));
+        }
         models.dedup();
         let tree = json!({ "voltage": 230, "circuit": circuits, "evse": evses });
         let all = json!({ "model": models, "tree": tree });
