@@ -204,6 +204,9 @@ pub(crate) fn stream_from(source: u8, buffer: Option<u32>, host: SocketAddr) -> 
         socket.bind((Ipv4Addr::new(127, 0, 0, source), 0).into()).unwrap();
         if let Some(bytes) = buffer {
             socket.set_recv_buffer_size(bytes).unwrap();
+            // Small segments too: from them the host's system sizes what it takes unsent, which
+            // on 127.0.0.1 is megabytes else, tens of thousands of answers.
+            socket2::SockRef::from(&socket).set_tcp_mss(536).unwrap();
         }
         socket.connect(host).await.unwrap().into_std().unwrap()
     };
