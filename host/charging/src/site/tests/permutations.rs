@@ -1,5 +1,6 @@
 //! The property of DESIGN section 5: for every permutation, duplication and delay of the
-//! messages the session and the net bill are equal.
+//! messages the session and the net bill are equal. 300 cases; `BUSBAR_CASES=5000` runs as many as
+//! it says.
 
 use proptest::prelude::*;
 
@@ -93,8 +94,14 @@ fn send(
     (sessions.collect(), bench)
 }
 
+/// As many as `BUSBAR_CASES` says, else 300.
+fn cases() -> u32 {
+    std::env::var("BUSBAR_CASES")
+        .map_or(300, |text| text.parse().expect("BUSBAR_CASES is a number"))
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: cases(), ..ProptestConfig::default() })]
 
     #[test]
     fn order_repeats_and_delay_do_not_matter(
