@@ -50,6 +50,7 @@ fn written(bench: &Bench, granted: &Granted, capability: &Capability) -> Profile
         phases: 3,
         used: 3,
         millivolts: 230_000,
+        dc: None,
     };
     Profile::of(granted, &target)
 }

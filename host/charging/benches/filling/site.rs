@@ -59,6 +59,7 @@ fn wiring(n: usize) -> EvseWiring {
         legs: 3,
         millivolts: 230_000,
         efficiency: 1_000,
+        dc: false,
     }
 }
 

@@ -155,6 +155,19 @@ impl Kernel {
         self.allowed(evse, now).max(evse.draw.counted(now, evse.maximum))
     }
 
+    /// What an EVSE surely draws on a phase now: as freshly measured, but no more than the least
+    /// limit that its station may hold meanwhile, and nothing once its transaction is over.
+    pub fn surely_draws(&self, evse: u32, now: Timestamp) -> Current {
+        let Some(evse) = self.evses.get(evse as usize) else { return Current::ZERO };
+        let Some(draw) = evse.draw.fresh(now).filter(|_| evse.transaction.is_some()) else {
+            return Current::ZERO;
+        };
+        if evse.draw.is_disobedient() {
+            return draw;
+        }
+        draw.min(evse.ledger.least(self.governing(evse), now))
+    }
+
     /// Whether an EVSE can be told a limit now. One that cannot is counted with its exposure, and
     /// the others share what is left.
     pub fn is_commandable(&self, evse: u32, now: Timestamp) -> bool {
@@ -328,10 +341,14 @@ impl Kernel {
     }
 
     fn returned(&mut self, at: Timestamp, id: &EvseId, grant: GrantId, how: Returned) {
+        self.free_line(id, grant);
         let Some(index) = self.evse(id) else { return };
         let evse = &mut self.evses[index as usize];
-        let station = &mut self.stations[evse.station as usize].station;
+        let station = &self.stations[evse.station as usize].station;
         evse.ledger.returned(at, grant, how, station.credit(at));
+        if how == Returned::Refused && evse.transaction.is_none() {
+            evse.ledger.refused_after_the_end(grant);
+        }
         if evse.raising == Some(grant) {
             evse.raising = None;
             evse.unanswered = match how {
@@ -341,12 +358,15 @@ impl Kernel {
                 Returned::Gone { .. } => evse.unanswered,
             };
         }
-        let is_open = |line| {
-            matches!(line, Line::Limit { evse, grant: open, .. }
-                if (evse, open) == (id.evse, grant))
-        };
-        if is_open(station.line) {
-            station.line = Line::Free;
+    }
+
+    /// The line of a station on which a grant came back, be its EVSE still in the tree or not.
+    fn free_line(&mut self, id: &EvseId, grant: GrantId) {
+        let Some(index) = self.station_index.get(&id.station) else { return };
+        let line = &mut self.stations[*index as usize].station.line;
+        if matches!(*line, Line::Limit { evse, grant: open, .. } if (evse, open) == (id.evse, grant))
+        {
+            *line = Line::Free;
         }
     }
 }

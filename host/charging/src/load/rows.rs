@@ -60,6 +60,8 @@ pub struct EvseWiring {
     pub millivolts: u32,
     /// Thousandths of its AC power that reach the car: 1000 for AC.
     pub efficiency: u32,
+    /// It gives direct current, through a rectifier that draws on all legs alike.
+    pub dc: bool,
 }
 
 impl EvseWiring {

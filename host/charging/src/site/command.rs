@@ -128,7 +128,8 @@ impl Site {
             let outcome = CommandOutcome::Offline;
             return answer(call, Done::Command { command, outcome });
         }
-        let forbidden = state.forbids(&intent).or_else(|| self.owns_limits(&station, &action));
+        let forbidden =
+            state.forbids(&intent).or_else(|| self.owns_limits(&station, &action, &payload));
         if let Some(why) = forbidden {
             return problem(call, Problem::Conflict(why.into()));
         }

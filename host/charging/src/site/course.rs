@@ -331,7 +331,7 @@ fn momentary(
         }
     }
     for (at, values) in phases {
-        whole.entry(at).or_insert_with(|| values.values().sum());
+        whole.entry(at).or_insert_with(|| values.values().fold(0, |sum, v| sum.saturating_add(*v)));
     }
     whole.into_iter()
 }

@@ -205,7 +205,8 @@ impl Load {
     fn at_once(&mut self, at: Timestamp) {
         let size = i64::try_from(self.evses.len()).unwrap_or(i64::MAX);
         let spacing = SPACING.0.max(size * SPACING_MICROS_PER_EVSE / 1_000);
-        self.not_after(at.max(self.decided.plus(Millis(spacing))));
+        // A decision in the time to come was made before our clock was set back.
+        self.not_after(at.max(self.decided.min(at).plus(Millis(spacing))));
     }
 
     fn not_after(&mut self, at: Timestamp) {

@@ -135,6 +135,7 @@ fn the_maximum_of_a_station_has_the_name_of_its_version() {
         phases: 3,
         used: 3,
         millivolts: 230_000,
+        dc: None,
     };
     let maximum = Profile::station_maximum(Current(63_000), &target);
     let at = |dialect| payload(dialect, &maximum);
@@ -412,6 +413,7 @@ proptest! {
                 phases,
                 used,
                 millivolts: 230_000,
+                dc: None,
             };
             let profile = Profile::of(&granted, &target);
             let payload = payload(dialect, &profile);

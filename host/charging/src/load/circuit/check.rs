@@ -279,6 +279,9 @@ impl Check<'_> {
     fn order(&mut self, point: &EvsePoint) {
         let wiring = super::compile::wiring(point, self.tree.voltage.saturating_mul(1_000));
         let name = &*point.evse;
+        if wiring.max > MOST_LIMIT {
+            self.wrong(name, format!("max of {}: it is too large to be meant", point.max));
+        }
         if wiring.min > wiring.max {
             let (min, max) = (Amps(wiring.min), Amps(wiring.max));
             self.wrong(name, format!("its min of {min} is above its max of {max}"));

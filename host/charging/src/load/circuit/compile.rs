@@ -161,6 +161,7 @@ pub(super) fn wiring(point: &EvsePoint, millivolts: u32) -> EvseWiring {
         legs: legs.len() as u8,
         millivolts: across,
         efficiency,
+        dc: point.supply == Supply::Dc,
     }
 }
 

@@ -225,6 +225,7 @@ fn all_that_is_wrong_is_said_at_once() {
     broken.evses.push(twice);
     broken.evses[1].circuit = "feeder C".into();
     broken.evses[1].fallback = Some(Amount::Current(Current(3_000)));
+    broken.evses[0].max = Amount::Current(Current(1_000_000_001));
     let said = problems(&broken);
     for expected in [
         "feeder B: there are two circuits of that name",
@@ -234,6 +235,7 @@ fn all_that_is_wrong_is_said_at_once() {
         "feeder B: current is not above zero or too small to be meant",
         "grid connection: power is not above zero or too small to be meant",
         "CS-1/1: has two parents: it is listed under \"feeder B\" and under",
+        "CS-1/1: max of 1000000.001 A: it is too large to be meant",
         "CS-1/2: an orphan: its circuit \"feeder C\" is not there",
         "CS-1/2: a fallback of 3 A: it is 0 A, or from its min of 6 A to its max of 16 A",
     ] {

@@ -17,6 +17,7 @@ pub(super) fn wiring(n: usize) -> EvseWiring {
         legs: 3,
         millivolts: 230_000,
         efficiency: 1_000,
+        dc: false,
     }
 }
 

@@ -256,8 +256,10 @@ impl Kernel {
             capability: &station.capability,
             transaction: known.transaction.as_ref(),
             phases: wiring.legs,
-            used: legs.count() as u8,
+            // What is not for a transaction holds for the next car too.
+            used: if next.purpose == Purpose::Transaction { legs.count() as u8 } else { 0 },
             millivolts: wiring.millivolts,
+            dc: wiring.dc.then_some(wiring.efficiency),
         };
         let mut profile = Profile::of(&granted, &target);
         profile.updates = profile.begins == Begins::OnReceipt && self.holds_dynamic(known);

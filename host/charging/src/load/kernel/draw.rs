@@ -4,6 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::meter::SET_BACK;
 use crate::units::{Current, Millis, Timestamp};
 
 /// A draw so far above what is allowed is no error of the meter.
@@ -46,7 +47,9 @@ impl Draw {
 
     /// What it draws, where it is known to: a reading that is not older than a minute.
     pub fn fresh(&self, now: Timestamp) -> Option<Current> {
-        self.last.filter(|(at, _)| now.since(*at) <= SILENT).map(|(_, draw)| draw)
+        let age = |at: Timestamp| now.since(at);
+        let is_fresh = |at| age(at) <= SILENT && age(at) >= Millis(-SET_BACK.0);
+        self.last.filter(|(at, _)| is_fresh(*at)).map(|(_, draw)| draw)
     }
 
     /// Whether it does not keep to its limits.
@@ -105,7 +108,8 @@ impl Draw {
     /// It was measured while it was allowed so much. True when it has just turned out that it
     /// does not obey.
     pub(super) fn measured(&mut self, at: Timestamp, draw: Current, allowed: Current) -> bool {
-        if self.last.is_some_and(|(last, _)| at < last) {
+        let ahead = self.last.map_or(Millis::ZERO, |(last, _)| last.since(at));
+        if ahead > Millis::ZERO && ahead <= SET_BACK {
             return false;
         }
         self.last = Some((at, draw.max(Current::ZERO)));

@@ -62,6 +62,9 @@ pub struct Held {
     /// When that is.
     pub lease: Option<Lease>,
     counted: Current,
+    /// Its station would not take it, and may hold it all the same.
+    #[serde(default)]
+    refused: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -139,6 +142,20 @@ impl Ledger {
         &self.layer(purpose).in_flight
     }
 
+    /// The least limit that a station may hold where a profile governs: what was granted last may
+    /// have arrived already.
+    pub fn least(&self, governing: Purpose, now: Timestamp) -> Current {
+        let running = self.running.held.iter().chain(&self.running.in_flight);
+        let base = self.base.held.iter().chain(&self.base.in_flight);
+        let governs = governing == Purpose::Transaction;
+        let running = running.filter(|_| governs);
+        let base = base.filter(|_| !governs || self.running.held.is_none());
+        let limit = |held: &Held| {
+            if held.is_past(now) { held.limit.min(held.after) } else { held.limit }
+        };
+        running.chain(base).map(limit).min().unwrap_or_default()
+    }
+
     /// Whether no fallback was acknowledged since it was last lost: it draws what it can.
     pub fn is_unlimited(&self) -> bool {
         self.base.held.is_none_or(|held| held.grant == GrantId::default())
@@ -186,6 +203,7 @@ impl Ledger {
             after: granted.after,
             lease: granted.lease,
             counted: granted.counted.max(granted.limit),
+            refused: false,
         };
         let in_flight = &mut self.layer_mut(granted.purpose).in_flight;
         if in_flight.len() == UNANSWERED {
@@ -215,7 +233,8 @@ impl Ledger {
                 self.layer_mut(purpose).in_flight.remove(index);
             }
             // It may hold all the same, until a later one is acknowledged or its lease ends.
-            Returned::Refused | Returned::TimedOut | Returned::Gone { may_have_left: true } => {}
+            Returned::Refused => self.layer_mut(purpose).in_flight[index].refused = true,
+            Returned::TimedOut | Returned::Gone { may_have_left: true } => {}
         }
     }
 
@@ -238,12 +257,23 @@ impl Ledger {
         self.fall(at, from);
     }
 
-    /// The transaction is over, and with it the limit that was only for it. What may still arrive
-    /// is counted on.
+    /// The transaction is over, and with it the limits that were only for it. What may still arrive
+    /// is counted on; what was refused arrived, and there is nothing that it could hold for.
     pub(super) fn transaction_ended(&mut self, at: Timestamp, credit: Option<Credit>) {
+        let refused = self.running.in_flight.iter().filter(|grant| grant.refused);
+        if let Some(from) = refused.map(|grant| grant.exposure(at, credit)).max() {
+            self.running.in_flight.retain(|grant| !grant.refused);
+            self.fall(at, from);
+        }
         if let Some(held) = self.running.held.take() {
             self.fall(at, held.at(at, credit));
         }
+    }
+
+    /// The limit of a transaction was refused when that was over: there is nothing that it could
+    /// hold for, and no later one would take its place.
+    pub(super) fn refused_after_the_end(&mut self, grant: GrantId) {
+        self.running.in_flight.retain(|held| held.grant != grant);
     }
 
     /// Whatever the station held is gone: it draws what it can.
@@ -265,6 +295,7 @@ fn unlimited(maximum: Current) -> Held {
         after: maximum,
         lease: None,
         counted: maximum,
+        refused: false,
     }
 }
 
@@ -281,5 +312,6 @@ fn either(one: &Held, other: &Held) -> Held {
         after: one.after.max(other.after),
         lease,
         counted: one.counted.max(other.counted),
+        refused: one.refused && other.refused,
     }
 }

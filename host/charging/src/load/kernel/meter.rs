@@ -23,6 +23,9 @@ const LATELY: i64 = 5;
 /// What was exported in each of so many minutes in a row is counted on, where that is wanted.
 const STEADY: i64 = 15;
 
+/// A reading that was so much later than now was taken before our clock was set back.
+pub(super) const SET_BACK: Millis = Millis::from_secs(60);
+
 /// A reading so many times above all that there can be is none.
 const ABSURD: i64 = 4;
 
@@ -102,6 +105,7 @@ impl Meter {
         };
         let silent = now.since(at);
         let standing = match silent {
+            silent if silent < Millis(-SET_BACK.0) => Standing::Lost,
             silent if silent >= LOST_AFTER => Standing::Lost,
             silent if silent >= BOUND_AFTER => Standing::Bound,
             silent if silent.0 > self.period.0 * PERIODS => Standing::Quantile,
@@ -158,7 +162,8 @@ impl Meter {
     /// refused, and the meter counts as silent.
     pub fn measured(&mut self, at: Timestamp, value: Current) {
         let limit = self.maximum.0.max(1).saturating_mul(ABSURD);
-        let old = self.last.is_some_and(|(last, _)| at < last);
+        let ahead = self.last.map_or(Millis::ZERO, |(last, _)| last.since(at));
+        let old = ahead > Millis::ZERO && ahead <= SET_BACK;
         if old || value.0 > limit || value.0 < -limit {
             self.refused = self.refused.saturating_add(1);
             return;

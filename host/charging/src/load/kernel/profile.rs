@@ -25,6 +25,9 @@ const LATE: Millis = Millis::from_secs(60);
 /// A profile that ends by itself while its station is offline does so after this.
 const OFFLINE: Millis = Millis::from_secs(900);
 
+/// No car charges at more; at less, the same current is less power.
+const MOST_DC_VOLTS: i64 = 1_000;
+
 /// The voltage may fall by a tenth, and a limit in watts then means more amperes.
 const LEAST_VOLTAGE_PERCENT: i64 = 90;
 
@@ -103,6 +106,8 @@ pub struct Target<'a> {
     pub used: u8,
     /// Across one leg.
     pub millivolts: u32,
+    /// Where it gives direct current: thousandths of its AC power that reach the car.
+    pub dc: Option<u32>,
 }
 
 impl Profile {
@@ -213,18 +218,29 @@ pub fn can_lease(capability: &Capability, purpose: Purpose) -> bool {
 
 impl Target<'_> {
     fn period(&self, start: Millis, limit: Current) -> Period {
-        let tenths = match self.capability.unit {
-            RateUnit::Amperes => limit.0.max(0) / 100,
-            RateUnit::Watts => self.tenths_of_watts(limit),
+        let tenths = match (self.capability.unit, self.dc) {
+            (RateUnit::Amperes, None) => limit.0.max(0) / 100,
+            // Of the line or of the car, the station does not say: no more than either.
+            (RateUnit::Amperes, Some(_)) => {
+                (self.tenths_of_watts(limit) / MOST_DC_VOLTS).min(limit.0.max(0) / 100)
+            }
+            (RateUnit::Watts, _) => self.tenths_of_watts(limit),
         };
         Period { start_seconds: start.0 / 1_000, tenths, phases: self.phases }
     }
 
     /// The power that is no more than the current on each phase, whichever phases the car uses: a
-    /// single-phase car may put all of it on one.
+    /// single-phase car may put all of it on one. A rectifier draws on all alike, and what it loses
+    /// is no part of what the car gets.
     fn tenths_of_watts(&self, limit: Current) -> i64 {
-        let phases = i128::from(if self.used == 0 { 1 } else { self.used.min(self.phases) });
-        let microwatts = i128::from(limit.0.max(0)) * i128::from(self.millivolts) * phases;
+        let phases = match (self.dc, self.used) {
+            (Some(_), _) => self.phases,
+            (None, 0) => 1,
+            (None, used) => used.min(self.phases),
+        };
+        let microwatts =
+            i128::from(limit.0.max(0)) * i128::from(self.millivolts) * i128::from(phases);
+        let microwatts = microwatts * i128::from(self.dc.unwrap_or(1_000)) / 1_000;
         let least = microwatts * i128::from(LEAST_VOLTAGE_PERCENT) / 100;
         i64::try_from(least / 100_000).unwrap_or(i64::MAX)
     }

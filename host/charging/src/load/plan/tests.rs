@@ -22,6 +22,7 @@ fn rows(evses: u32) -> Rows {
         legs: 1,
         millivolts: 230_000,
         efficiency: 1_000,
+        dc: false,
     };
     let mut builder = RowsBuilder::new((0..evses).map(wiring).collect());
     let row = Row {

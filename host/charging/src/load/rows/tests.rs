@@ -11,6 +11,7 @@ fn wiring(n: u32) -> EvseWiring {
         legs: 3,
         millivolts: 230_000,
         efficiency: 1_000,
+        dc: false,
     }
 }
 

@@ -92,11 +92,20 @@ impl Site {
 impl Site {
     /// Why a command must not be sent: it would change a limit behind the back of load control,
     /// which counts on what it was told itself.
-    pub(crate) fn owns_limits(&self, station: &StationId, action: &str) -> Option<&'static str> {
+    pub(crate) fn owns_limits(
+        &self,
+        station: &StationId,
+        action: &str,
+        payload: &str,
+    ) -> Option<&'static str> {
         let owned = !self.load()?.kernel.evses_of(station).is_empty();
         let limits = ["SetChargingProfile", "ClearChargingProfile", "UpdateDynamicSchedule"];
+        let starts = ["RemoteStartTransaction", "RequestStartTransaction"];
+        // A key may be written with escapes too, which nobody does who means well.
+        let carries = payload.contains("\"chargingProfile\"") || payload.contains("\\u");
         let why = "load control owns the limits of this station: take it out of the site's tree";
-        (owned && limits.contains(&action)).then_some(why)
+        let forbidden = limits.contains(&action) || starts.contains(&action) && carries;
+        (owned && forbidden).then_some(why)
     }
 }
 

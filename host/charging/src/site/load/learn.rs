@@ -14,7 +14,7 @@ use crate::load::kernel::event::{Event, EvseChange, Granted, Purpose, Returned, 
 use crate::load::kernel::heard::heard;
 use crate::load::kernel::ledger::{GrantId, Lease};
 use crate::load::legs::Legs;
-use crate::load::rows::{CircuitLimit, EvseId, RowKind};
+use crate::load::rows::{CircuitLimit, EvseId, EvseWiring, RowKind};
 use crate::site::Site;
 use crate::site::station::Station;
 use crate::units::{Current, Millis, Timestamp};
@@ -24,6 +24,10 @@ const FRESH: Millis = Millis::from_secs(60);
 
 /// A leg on which a car draws.
 pub(super) const DRAWS: Current = Current(1_000);
+
+/// So many times what an EVSE can carry, no cable bears: a reading of more counts as this much, for
+/// a station that lies must still be seen to draw too much.
+const ABSURD: i64 = 16;
 
 /// A car that has drawn for so long on some legs uses no others.
 const SURE_AFTER: Millis = Millis::from_secs(60);
@@ -45,6 +49,11 @@ impl Site {
     }
 
     fn rewire(&mut self, put: &SitePut) {
+        let is_known = |load: &Load, id: &StationId| !load.kernel.evses_of(id).is_empty();
+        let before: Vec<_> = self.stations().map(|station| station.id.clone()).collect();
+        let load = self.load();
+        let before = before.into_iter().filter(|id| load.is_some_and(|load| is_known(load, id)));
+        let before: std::collections::BTreeSet<_> = before.collect();
         self.change(|common| {
             let before = common.load.take().map(|load| *load);
             common.load = Load::wired(put, before).map(Box::new);
@@ -53,6 +62,9 @@ impl Site {
             return;
         };
         for station in self.stations() {
+            if !before.contains(&station.id) {
+                load.meet(put.at, station);
+            }
             load.catch_up(put.at, station);
         }
         self.change(|common| common.load = Some(load));
@@ -169,6 +181,16 @@ impl Load {
         }
         self.reach(at, station);
         self.sync(at, station);
+    }
+
+    /// A station comes into the tree. What happened on its line before that was not told: only
+    /// whether one of its commands is open now is known.
+    fn meet(&mut self, at: Timestamp, station: &Station) {
+        self.tell(at, &station.id, StationChange::Disconnected);
+        self.reach(at, station);
+        if station.open_command().is_some() && is_there(station) {
+            self.tell(at, &station.id, StationChange::LineTaken);
+        }
     }
 
     /// Whether a station can be told anything at all.
@@ -293,6 +315,8 @@ impl Load {
         }
         let now = readings.iter().filter(momentary).filter(|reading| reading.at == newest);
         let Some(draw) = self.draw_of(index, now.collect(), at) else { return };
+        let most = self.rows.evses()[index as usize].max.0.saturating_mul(ABSURD);
+        let draw = draw.min(Current(most));
         let obeyed = self.kernel.draw(index).is_none_or(|known| !known.is_disobedient());
         let what = EvseChange::Measured(draw);
         self.kernel.apply(&Event::Evse { at, evse: id.clone(), what });
@@ -306,14 +330,16 @@ impl Load {
     fn draw_of(&mut self, evse: u32, now: Vec<&Reading>, at: Timestamp) -> Option<Current> {
         let wiring = &self.rows.evses()[evse as usize];
         // On the DC side of a rectifier a current says nothing about the lines.
-        let is_ac = wiring.efficiency >= 1_000 && !self.is_dc(evse);
+        let is_ac = !wiring.dc;
         let currents: Vec<_> = now.iter().copied().filter(|_| is_ac).filter_map(current).collect();
         let live = &mut self.evses[evse as usize];
         if !currents.is_empty() {
-            for (phase, current) in &currents {
-                if let (Some(leg), true) = (phase.and_then(leg), *current >= DRAWS) {
-                    live.seen[leg] = true;
-                }
+            let watts = now.iter().filter_map(|reading| match reading.value {
+                ReadingValue::Power(power) if reading.phase.is_none() => Some(power.0),
+                _ => None,
+            });
+            if let Some(uses) = uses(&currents, wiring, watts.max()) {
+                (0..3).for_each(|leg| live.seen[leg] |= uses[leg]);
             }
             if live.seen.contains(&true) {
                 let since = *live.seen_since.get_or_insert(at);
@@ -350,8 +376,7 @@ impl Load {
     }
 
     pub(super) fn is_dc(&self, evse: u32) -> bool {
-        let point = self.config.tree.evses.get(evse as usize);
-        point.is_some_and(|point| point.supply == crate::load::circuit::Supply::Dc)
+        self.rows.evses().get(evse as usize).is_some_and(|wiring| wiring.dc)
     }
 
     fn limited(&mut self, limited: &LoadLimited) {
@@ -373,7 +398,7 @@ impl Load {
     }
 
     /// A reading of a circuit: what of it is not managed, in each row of the circuit. Where the
-    /// EVSEs are in it, only what they are freshly measured to draw is taken away again.
+    /// EVSEs are in it, only what they surely draw is taken away again.
     fn metered(&mut self, metered: &LoadMetered) {
         let circuits = self.config.tree.circuits.iter();
         let named = circuits.filter(|known| known.meter.as_deref() == Some(&*metered.meter));
@@ -386,8 +411,7 @@ impl Load {
             let mut base = row.counts(metered.lines);
             if metered.with_evses {
                 let drawn = |evse: u32| {
-                    let draw = self.kernel.draw(evse).and_then(|draw| draw.fresh(metered.at));
-                    (draw.unwrap_or_default(), self.evses[evse as usize].legs)
+                    (self.kernel.surely_draws(evse, metered.at), self.evses[evse as usize].legs)
                 };
                 base = base.minus(self.rows.load(index as u32, drawn));
             }
@@ -446,6 +470,31 @@ fn current(reading: &Reading) -> Option<(Option<&str>, Current)> {
         ReadingValue::Current(current) => Some((reading.phase.as_deref(), current)),
         _ => None,
     }
+}
+
+/// The legs on which a car draws, as one set of readings tells: where it names each leg that is
+/// connected and no other (a grid's name for the only one says nothing), or where what it names
+/// makes up the whole power, so that nothing is left for a leg of which it says nothing.
+fn uses(
+    currents: &[(Option<&str>, Current)],
+    wiring: &EvseWiring,
+    watts: Option<i64>,
+) -> Option<[bool; 3]> {
+    let (mut named, mut uses, mut sum) = ([false; 3], [false; 3], Current::ZERO);
+    for (phase, current) in currents {
+        let Some(leg) = phase.and_then(leg) else { continue };
+        named[leg] = true;
+        uses[leg] |= *current >= DRAWS;
+        sum = sum.plus((*current).max(Current::ZERO));
+    }
+    let connected = usize::from(wiring.legs);
+    let is_foreign = (connected..3).any(|leg| named[leg]);
+    let is_whole = (0..connected).all(|leg| named[leg])
+        || watts.is_some_and(|watts| {
+            let most = i128::from(sum.plus(DRAWS).0) * i128::from(wiring.millivolts) / 1_000_000;
+            i128::from(watts) <= most
+        });
+    (is_whole && !is_foreign).then_some(uses)
 }
 
 /// The leg of a connector that a station calls so: `L1`, `L2-N`.

@@ -116,8 +116,13 @@ impl Load {
             Some(Limit::Current(current)) => (!self.is_dc(evse)).then_some(current),
             Some(Limit::Power(power)) => {
                 // As limits are written: a car whose legs are not known may put all of it on one.
-                let legs = self.evses[evse as usize].legs.count().clamp(1, wiring.legs.into());
-                let milliwatts = i128::from(power.0.max(0)) * 1_000 * 1_000;
+                let legs = match wiring.dc {
+                    true => u32::from(wiring.legs),
+                    false => self.evses[evse as usize].legs.count().clamp(1, wiring.legs.into()),
+                };
+                let drawn =
+                    i128::from(power.0.max(0)) * 1_000 / i128::from(wiring.efficiency.max(1));
+                let milliwatts = drawn * 1_000 * 1_000;
                 let per_leg = milliwatts / i128::from(wiring.millivolts.max(1)) / i128::from(legs);
                 Some(Current(i64::try_from(per_leg).unwrap_or(i64::MAX)))
             }
@@ -174,8 +179,8 @@ impl Site {
         let (Some(load), Some(connection)) = (self.load(), &station.connection) else { return };
         let Some(known) = load.kernel.station(&station.id) else { return };
         let (capability, unit) = (known.capability(), known.capability().unit);
-        let target =
-            Target { capability, transaction: None, phases: 0, used: 0, millivolts: 230_000 };
+        let (phases, used, millivolts, dc) = (0, 0, 230_000, None);
+        let target = Target { capability, transaction: None, phases, used, millivolts, dc };
         let seconds = u32::try_from(LEASE.plus(AHEAD).0 / 1_000).unwrap_or_default();
         let (action, profile, question) = match call {
             LoadCall::Capability => ("GetVariables", None, Some(Question::Capability)),

@@ -18,8 +18,13 @@ use crate::load::kernel::decide::{Alarm, LEAD, Send, Why};
 use crate::load::kernel::event::Purpose;
 use crate::load::kernel::ledger::GRACE;
 use crate::load::legs::Legs;
+use crate::load::rows::Row;
 use crate::site::Site;
 use crate::units::{Current, Millis, Timestamp};
+
+/// A car's legs are known for so long without a reading. What lets its station go meanwhile, and
+/// another car come, ends its transaction or its connection.
+const LEGS_FOR: Millis = Millis::from_secs(900);
 
 /// A row that nothing limits has so much.
 const UNLIMITED: Current = Current(i64::MAX / 4_000_000);
@@ -63,16 +68,21 @@ impl Load {
             time = next;
         }
         let (mut base, mut lately, mut bound) = (Vec::new(), Vec::new(), Vec::new());
-        for (row, meter) in self.rows.rows().iter().zip(&self.meters) {
+        for ((row, meter), limit) in self.rows.rows().iter().zip(&self.meters).zip(&limits) {
             let background = meter.as_ref().map(|meter| meter.background(now));
             base.push(background.map_or(row.base_max, |background| background.load));
             lately.push(background.map_or(row.base_max, |background| background.lately));
-            bound.push(background.is_some_and(|background| background.standing.is_bound()));
+            let is_bound = background.is_some_and(|background| background.standing.is_bound());
+            bound.push(is_bound && *limit < UNLIMITED);
         }
         let less = |limits: &[Current], base: &[Current]| -> Vec<Current> {
             let rows = self.rows.rows().iter().zip(limits).zip(base);
-            rows.map(|((row, limit), base)| (*limit).min(UNLIMITED).minus(*base).minus(row.reserve))
-                .collect()
+            let left = |((row, limit), base): ((&Row, &Current), &Current)| match *limit {
+                // Whatever is drawn there: nothing limits it.
+                limit if limit >= UNLIMITED => UNLIMITED,
+                limit => limit.minus(*base).minus(row.reserve),
+            };
+            rows.map(left).collect()
         };
         let headroom = less(&limits, &base);
         let (announced, lasting) = (less(&least, &base), less(&least, &lately));
@@ -128,12 +138,13 @@ impl Load {
         (0..).zip(&self.evses).map(state).collect()
     }
 
-    /// The legs that an EVSE's car is known to use now. At a station that is away or silent
-    /// another car may be there by now, and use others.
+    /// The legs that an EVSE's car is known to use now: as long as its transaction runs and its
+    /// station is there. Many stations tell their readings every few minutes only.
     pub(super) fn legs(&self, evse: u32, now: Timestamp) -> Legs {
         let wiring = &self.rows.evses()[evse as usize];
         let there = self.kernel.station(&wiring.id.station).is_some_and(|known| known.connected());
-        let heard = self.kernel.draw(evse).is_some_and(|draw| draw.fresh(now).is_some());
+        let heard = self.kernel.draw(evse).and_then(|draw| draw.last());
+        let heard = heard.is_some_and(|(at, _)| now.since(at) <= LEGS_FOR);
         if there && heard { self.evses[evse as usize].legs } else { Legs::UNKNOWN }
     }
 

@@ -7,6 +7,7 @@
 mod calls;
 mod cuts;
 mod host;
+mod legs;
 mod lines;
 mod plans;
 mod rules;

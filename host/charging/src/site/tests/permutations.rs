@@ -94,6 +94,7 @@ fn send(
     (sessions.collect(), bench)
 }
 
+#[expect(clippy::disallowed_methods, reason = "how much is tested is the tester's choice")]
 /// As many as `BUSBAR_CASES` says, else 300.
 fn cases() -> u32 {
     std::env::var("BUSBAR_CASES")

@@ -15,7 +15,6 @@ use crate::load::config::Config;
 use crate::load::external::Window;
 use crate::load::kernel::profile::Profile;
 use crate::load::kernel::tests::START;
-use crate::load::legs::Legs;
 use crate::load::rows::CircuitLimit;
 use crate::site::EvseView;
 use crate::subject::Subject;
@@ -40,7 +39,12 @@ pub(super) struct Sent {
 
 impl Yard {
     fn new(model: &str) -> Self {
-        let mut yard = Self::arrived(Dialect::V201, model, &one_row(1, 100, 6));
+        Self::of(model, &one_row(1, 100, 6))
+    }
+
+    /// A site with this load.
+    pub(super) fn of(model: &str, config: &Config) -> Self {
+        let mut yard = Self::arrived(Dialect::V201, model, config);
         let [fallback] = &yard.pass(2)[..] else { panic!("its fallback is not sent") };
         let command = fallback.command;
         yard.answer(command, accepted());
@@ -92,17 +96,21 @@ impl Yard {
         self.host.input(self.now, input);
     }
 
-    fn operator(&mut self) {
+    pub(super) fn operator(&mut self) {
         self.ask("GetDiagnostics");
     }
 
     /// An operator asks for a command; gives whether it is wanted now.
     fn ask(&mut self, action: &str) -> bool {
+        self.ask_with(action, "{}")
+    }
+
+    fn ask_with(&mut self, action: &str, payload: &str) -> bool {
         let request = Request::Command {
             station: "CS-0".into(),
             intent: Intent::Other,
             action: action.into(),
-            payload: "{}".into(),
+            payload: payload.into(),
             priority: Priority::Operator,
             until: self.now.plus(Millis::from_secs(600)),
             key: None,
@@ -143,9 +151,9 @@ impl Yard {
         self.host.site.load_view(self.now).unwrap().evses.remove(0)
     }
 
-    /// A car that was told that it may draw 32 A.
-    fn charging() -> Self {
-        let mut yard = Self::new("true-true-Default");
+    /// A car that was told that it may draw 32 A, at a site with this load.
+    pub(super) fn charging_at(config: &Config) -> Self {
+        let mut yard = Self::of("true-true-Default", config);
         yard.report(ReportKind::Started, &[("L1", 0)]);
         let raised = yard.pass(1);
         assert_eq!(raised[0].profile.as_ref().unwrap().periods[0].tenths, 320);
@@ -225,6 +233,13 @@ fn nobody_else_sets_a_limit() {
         assert!(!yard.ask(action), "{action}");
     }
     assert!(yard.ask("GetCompositeSchedule"));
+    for action in ["RemoteStartTransaction", "RequestStartTransaction"] {
+        for payload in [r#"{"chargingProfile":{}}"#, r#"{"\u0063hargingProfile":{}}"#] {
+            assert!(!yard.ask_with(action, payload), "{action} {payload}");
+        }
+        yard.pass(1);
+        assert!(yard.ask_with(action, r#"{"idTag":"A"}"#), "{action}");
+    }
 }
 
 #[test]
@@ -274,38 +289,4 @@ fn what_a_station_draws_beyond_its_limit_is_seen_and_counted() {
     let evse = yard.evse();
     assert!(evse.disobedient && !evse.commandable, "{evse:?}");
     assert!(evse.exposure >= amps(20), "{evse:?}");
-}
-
-#[test]
-fn the_legs_of_a_car_are_sure_after_a_minute_and_gone_with_it() {
-    let mut yard = Yard::charging();
-    for (seconds, legs) in [(30, Legs::UNKNOWN), (40, Legs::UNKNOWN), (1, Legs::TWO)] {
-        yard.report(ReportKind::Updated, &[("L1", 16), ("L2-N", 16), ("L3", 0)]);
-        assert_eq!(yard.evse().legs, legs);
-        yard.pass(seconds);
-    }
-    // What was kept while it was away says nothing about now.
-    let before = yard.evse().drawn;
-    let (now, later) = (yard.now, yard.now.plus(Millis::from_secs(300)));
-    assert_eq!(yard.evse().legs, Legs::TWO);
-    yard.now = later;
-    // Another car may be there by now.
-    assert_eq!(yard.evse().legs, Legs::UNKNOWN);
-    let old = now.plus(Millis::from_secs(20));
-    let event = StationEvent::Readings {
-        evse: 1,
-        readings: vec![Reading {
-            at: old,
-            context: ReadingContext::Sample,
-            measurand: Measurand::CurrentImport,
-            phase: None,
-            location: None,
-            value: ReadingValue::Current(Current(30_000)),
-        }],
-    };
-    yard.say(event);
-    assert_eq!(yard.evse().drawn, before);
-    yard.report(ReportKind::Ended, &[]);
-    let evse = yard.evse();
-    assert_eq!((evse.transaction, evse.legs), (None, Legs::UNKNOWN));
 }

@@ -210,3 +210,49 @@ fn a_site_where_nothing_charges_is_not_asked() {
     assert_eq!(host.site.deadline(), None);
     assert!(!Site::new(yard()).is_load_controlled());
 }
+
+/// A circuit that only its operator limits from outside, and does not now: what its meter shows, or
+/// does not, takes nothing from anybody.
+#[test]
+fn a_meter_takes_nothing_where_nothing_limits() {
+    let mut tree = one_row(1, 100, 6);
+    let mut house = circuit("house", Some("grid"), 1);
+    (house.current, house.meter) = (None, Some("m".into()));
+    house.external = std::mem::take(&mut tree.tree.circuits[0].external);
+    tree.tree.circuits.push(house);
+    tree.tree.evses[0].circuit = "house".into();
+    super::calls::Yard::charging_at(&tree);
+}
+
+/// Our clock was an hour ahead when it was last decided.
+#[test]
+fn a_clock_that_is_set_back_stops_no_decisions() {
+    let mut host = Host::new(Break::None, START, &one_row(1, 100, 6));
+    let alive = Request::LimitLoad { circuit: "grid".into(), source: "dso".into(), windows: None };
+    let later = START.plus(Millis::from_secs(3_600));
+    host.ask(later, alive.clone());
+    host.due(later.plus(Millis::from_secs(1)));
+    host.ask(START, alive);
+    let next = host.site.load_view(START).unwrap().next;
+    assert!(next.is_some_and(|next| next <= START.plus(Millis::from_secs(2))), "{next:?}");
+}
+
+/// A whole station leaves the tree while a command of an operator is open, and comes back later.
+#[test]
+fn a_station_that_comes_back_into_the_tree_has_a_free_line() {
+    let mut yard = super::calls::Yard::of("true-true-Default", &one_row(1, 100, 6));
+    yard.operator();
+    let [asked] = &yard.pass(1)[..] else { panic!("it was not asked") };
+    let command = asked.command;
+    let place = |yard: &mut super::calls::Yard, n: usize| {
+        let tree = config(vec![circuit("grid", None, 100)], vec![point(n, "grid", "L1", 6)]);
+        let mut site = put(&tree);
+        site.at = yard.now;
+        yard.host.site.apply(&site.into());
+    };
+    place(&mut yard, 1);
+    yard.answer(command, super::host::accepted());
+    yard.pass(1);
+    place(&mut yard, 0);
+    assert!(yard.evse().commandable);
+}

@@ -79,6 +79,7 @@ impl Site {
             legs: evse.legs.len() as u8,
             millivolts: (evse.v_leg * 1e3) as u32,
             efficiency: 1_000,
+            dc: false,
         });
         let mut builder = RowsBuilder::new(wirings.collect());
         for constraint in &hello.constraints {

@@ -529,3 +529,39 @@ fn a_row_pauses_only_as_many_as_it_must() {
     let lowered = [amps(6), Current::ZERO, amps(6)];
     assert_eq!(sent, [0, 1, 2].map(|evse| (evse, Why::Decrease, lowered[evse])));
 }
+
+#[test]
+fn a_limit_that_was_refused_when_its_transaction_was_over_does_not_count() {
+    let mut bench = Bench::commissioned(Capability::STANDARD);
+    bench.wishes = [amps(20), amps(6), amps(6)];
+    bench.sent();
+    bench.happens(0, EvseChange::Ended);
+    assert_eq!(bench.kernel.exposure(0, bench.now), amps(20), "it may still arrive");
+    bench.answer(0, Returned::Refused);
+    assert_eq!(bench.kernel.exposure(0, bench.now), amps(6));
+    // The same, where it was refused before.
+    bench.happens(0, EvseChange::Started("2".into()));
+    bench.sent();
+    bench.answer(0, Returned::Refused);
+    bench.wait(10);
+    assert_eq!(bench.kernel.exposure(0, bench.now), amps(20), "it may hold all the same");
+    bench.happens(0, EvseChange::Ended);
+    bench.wait(10);
+    assert_eq!(bench.kernel.exposure(0, bench.now), amps(6));
+}
+
+/// An EVSE is taken out of the tree while its limit is on its way: the line is its station's.
+#[test]
+fn a_line_is_free_again_though_its_evse_has_left_the_tree() {
+    let mut bench = Bench::commissioned(Capability::STANDARD);
+    bench.wishes = [amps(20), amps(6), amps(6)];
+    let granted = bench.decide().sends[0].granted.clone();
+    let evses = wired(&bench.rows);
+    bench.kernel.apply(&Event::Wired { at: bench.now, evses: evses[1..].to_vec() });
+    let (at, how) = (bench.now, Returned::Accepted);
+    let station = granted.evse.station.clone();
+    assert!(!bench.kernel.station(&station).unwrap().is_free());
+    let returned = Event::Returned { at, evse: granted.evse, grant: granted.grant, how };
+    bench.kernel.apply(&returned);
+    assert!(bench.kernel.station(&station).unwrap().is_free());
+}

@@ -149,3 +149,20 @@ fn generation_is_never_more_than_what_was_read_and_nothing_where_it_is_not_asked
         }
     }
 }
+
+/// Our own clock was an hour ahead, and is set right: what is read from then on counts.
+#[test]
+fn a_clock_that_is_set_back_makes_no_reading_old_for_ever() {
+    let mut meter = Meter::new(amps(100), Millis::from_secs(10));
+    meter.measured(at(3_600), amps(30));
+    let before = meter.background(at(0));
+    assert_eq!((before.load, before.standing), (amps(100), Standing::Lost));
+    meter.measured(at(5), amps(40));
+    let after = meter.background(at(6));
+    assert_eq!((after.load, after.standing), (amps(40), Standing::Fresh));
+    let mut draw = Draw::default();
+    draw.measured(at(3_600), amps(6), amps(32));
+    assert_eq!(draw.fresh(at(0)), None);
+    draw.measured(at(5), amps(16), amps(32));
+    assert_eq!(draw.fresh(at(6)), Some(amps(16)));
+}

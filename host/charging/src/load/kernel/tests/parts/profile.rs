@@ -32,6 +32,7 @@ fn written(purpose: Purpose, leased: bool, capability: Capability) -> Profile {
         phases: 3,
         used: 0,
         millivolts: 230_000,
+        dc: None,
     };
     Profile::of(&granted(purpose, leased), &target)
 }
@@ -92,6 +93,24 @@ fn watts_are_no_more_than_the_current_on_one_phase() {
     assert_eq!(written(Purpose::Transaction, true, watts).periods[0].tenths, 21_528);
 }
 
+/// A rectifier of 95 % draws 60 A on each of three phases: at 207 V that is 35.4 kW at the car.
+#[test]
+fn a_dc_evse_is_told_what_reaches_the_car_on_all_phases() {
+    for (unit, tenths) in [(RateUnit::Watts, 353_970), (RateUnit::Amperes, 353)] {
+        let capability = Capability { unit, ..Capability::STANDARD };
+        let target = Target {
+            capability: &capability,
+            transaction: None,
+            phases: 3,
+            used: 0,
+            millivolts: 230_000,
+            dc: Some(950),
+        };
+        let granted = Granted { limit: Current(60_000), ..granted(Purpose::Default, false) };
+        assert_eq!(Profile::of(&granted, &target).periods[0].tenths, tenths, "{unit:?}");
+    }
+}
+
 #[test]
 fn limits_are_rounded_down_to_what_a_model_keeps_to() {
     let tenths = Capability::STANDARD;
@@ -120,7 +139,13 @@ fn a_dynamic_profile_counts_from_its_arrival_and_ends_before_its_lease() {
     // A lease that is nearly over is written as the shortest there is, never as none.
     let granted =
         Granted { at: START.plus(Millis::from_secs(890)), ..granted(Purpose::Transaction, true) };
-    let target =
-        Target { capability: &dynamic, transaction: None, phases: 3, used: 0, millivolts: 230_000 };
+    let target = Target {
+        capability: &dynamic,
+        transaction: None,
+        phases: 3,
+        used: 0,
+        millivolts: 230_000,
+        dc: None,
+    };
     assert_eq!(Profile::of(&granted, &target).duration_seconds, Some(1));
 }
