@@ -364,7 +364,8 @@ impl Kernel {
     fn free_line(&mut self, id: &EvseId, grant: GrantId) {
         let Some(index) = self.station_index.get(&id.station) else { return };
         let line = &mut self.stations[*index as usize].station.line;
-        if matches!(*line, Line::Limit { evse, grant: open, .. } if (evse, open) == (id.evse, grant))
+        if let Line::Limit { evse, grant: open, .. } = *line
+            && (evse, open) == (id.evse, grant)
         {
             *line = Line::Free;
         }
