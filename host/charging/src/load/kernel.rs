@@ -155,9 +155,10 @@ impl Kernel {
         self.allowed(evse, now).max(evse.draw.counted(now, evse.maximum))
     }
 
-    /// What an EVSE surely draws on a phase now: as freshly measured, but no more than the least
-    /// limit that its station may hold meanwhile, and nothing once its transaction is over.
-    pub fn surely_draws(&self, evse: u32, now: Timestamp) -> Current {
+    /// What of a reading of all is an EVSE's: its draw as freshly measured, but no more than it
+    /// counts with now, so that both together are never less than what was read; and nothing once
+    /// its transaction is over.
+    pub fn share_of_reading(&self, evse: u32, now: Timestamp) -> Current {
         let Some(evse) = self.evses.get(evse as usize) else { return Current::ZERO };
         let Some(draw) = evse.draw.fresh(now).filter(|_| evse.transaction.is_some()) else {
             return Current::ZERO;
@@ -165,7 +166,7 @@ impl Kernel {
         if evse.draw.is_disobedient() {
             return draw;
         }
-        draw.min(evse.ledger.least(self.governing(evse), now))
+        draw.min(self.allowed(evse, now))
     }
 
     /// Whether an EVSE can be told a limit now. One that cannot is counted with its exposure, and

@@ -142,20 +142,6 @@ impl Ledger {
         &self.layer(purpose).in_flight
     }
 
-    /// The least limit that a station may hold where a profile governs: what was granted last may
-    /// have arrived already.
-    pub fn least(&self, governing: Purpose, now: Timestamp) -> Current {
-        let running = self.running.held.iter().chain(&self.running.in_flight);
-        let base = self.base.held.iter().chain(&self.base.in_flight);
-        let governs = governing == Purpose::Transaction;
-        let running = running.filter(|_| governs);
-        let base = base.filter(|_| !governs || self.running.held.is_none());
-        let limit = |held: &Held| {
-            if held.is_past(now) { held.limit.min(held.after) } else { held.limit }
-        };
-        running.chain(base).map(limit).min().unwrap_or_default()
-    }
-
     /// Whether no fallback was acknowledged since it was last lost: it draws what it can.
     pub fn is_unlimited(&self) -> bool {
         self.base.held.is_none_or(|held| held.grant == GrantId::default())

@@ -398,7 +398,7 @@ impl Load {
     }
 
     /// A reading of a circuit: what of it is not managed, in each row of the circuit. Where the
-    /// EVSEs are in it, only what they surely draw is taken away again.
+    /// EVSEs are in it, what is theirs is taken away again.
     fn metered(&mut self, metered: &LoadMetered) {
         let circuits = self.config.tree.circuits.iter();
         let named = circuits.filter(|known| known.meter.as_deref() == Some(&*metered.meter));
@@ -411,7 +411,7 @@ impl Load {
             let mut base = row.counts(metered.lines);
             if metered.with_evses {
                 let drawn = |evse: u32| {
-                    (self.kernel.surely_draws(evse, metered.at), self.evses[evse as usize].legs)
+                    (self.kernel.share_of_reading(evse, metered.at), self.evses[evse as usize].legs)
                 };
                 base = base.minus(self.rows.load(index as u32, drawn));
             }
