@@ -346,9 +346,10 @@ impl Kernel {
         let Some(index) = self.evse(id) else { return };
         let evse = &mut self.evses[index as usize];
         let station = &self.stations[evse.station as usize].station;
-        evse.ledger.returned(at, grant, how, station.credit(at));
-        if how == Returned::Refused && evse.transaction.is_none() {
-            evse.ledger.refused_after_the_end(grant);
+        let credit = station.credit(at);
+        evse.ledger.returned(at, grant, how, credit);
+        if evse.transaction.is_none() {
+            evse.ledger.drop_refused(at, credit);
         }
         if evse.raising == Some(grant) {
             evse.raising = None;

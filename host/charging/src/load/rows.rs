@@ -65,6 +65,14 @@ pub struct EvseWiring {
 }
 
 impl EvseWiring {
+    /// The current of each of so many legs at which a power reaches the car.
+    pub fn current(&self, power: Power, legs: u32) -> Current {
+        let milliwatts = i128::from(power.0) * 1_000 * 1_000 / i128::from(self.efficiency.max(1));
+        let per_leg =
+            milliwatts * 1_000 / i128::from(self.millivolts.max(1)) / i128::from(legs.max(1));
+        Current(i64::try_from(per_leg).unwrap_or(i64::MAX))
+    }
+
     /// The power that reaches the car at a current on so many legs.
     pub fn power(&self, current: Current, legs: u32) -> Power {
         let milliwatts = i128::from(current.0) * i128::from(self.millivolts) * i128::from(legs)

@@ -4,7 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::meter::SET_BACK;
+use super::meter::{SET_BACK, is_old};
 use crate::units::{Current, Millis, Timestamp};
 
 /// A draw so far above what is allowed is no error of the meter.
@@ -108,8 +108,7 @@ impl Draw {
     /// It was measured while it was allowed so much. True when it has just turned out that it
     /// does not obey.
     pub(super) fn measured(&mut self, at: Timestamp, draw: Current, allowed: Current) -> bool {
-        let ahead = self.last.map_or(Millis::ZERO, |(last, _)| last.since(at));
-        if ahead > Millis::ZERO && ahead <= SET_BACK {
+        if self.last.is_some_and(|(last, _)| is_old(at, last)) {
             return false;
         }
         self.last = Some((at, draw.max(Current::ZERO)));

@@ -246,9 +246,7 @@ impl Ledger {
     /// The transaction is over, and with it the limits that were only for it. What may still arrive
     /// is counted on; what was refused arrived, and there is nothing that it could hold for.
     pub(super) fn transaction_ended(&mut self, at: Timestamp, credit: Option<Credit>) {
-        let refused = self.running.in_flight.iter().filter(|grant| grant.refused);
-        if let Some(from) = refused.map(|grant| grant.exposure(at, credit)).max() {
-            self.running.in_flight.retain(|grant| !grant.refused);
+        if let Some(from) = self.drop_refused(at, credit) {
             self.fall(at, from);
         }
         if let Some(held) = self.running.held.take() {
@@ -256,10 +254,15 @@ impl Ledger {
         }
     }
 
-    /// The limit of a transaction was refused when that was over: there is nothing that it could
-    /// hold for, and no later one would take its place.
-    pub(super) fn refused_after_the_end(&mut self, grant: GrantId) {
-        self.running.in_flight.retain(|held| held.grant != grant);
+    /// What was refused and was only for a transaction that is over does not count any more; gives
+    /// the most that it counted with.
+    pub(super) fn drop_refused(
+        &mut self,
+        at: Timestamp,
+        credit: Option<Credit>,
+    ) -> Option<Current> {
+        let refused = self.running.in_flight.extract_if(.., |grant| grant.refused);
+        refused.map(|grant| grant.exposure(at, credit)).max()
     }
 
     /// Whatever the station held is gone: it draws what it can.

@@ -44,6 +44,12 @@ pub struct Meter {
     counts_generation: bool,
 }
 
+/// Whether a reading was overtaken by a later one, and our clock was not set back meanwhile.
+pub(super) fn is_old(at: Timestamp, last: Timestamp) -> bool {
+    let ahead = last.since(at);
+    ahead > Millis::ZERO && ahead <= SET_BACK
+}
+
 /// What a meter is taken for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Background {
@@ -162,8 +168,7 @@ impl Meter {
     /// refused, and the meter counts as silent.
     pub fn measured(&mut self, at: Timestamp, value: Current) {
         let limit = self.maximum.0.max(1).saturating_mul(ABSURD);
-        let ahead = self.last.map_or(Millis::ZERO, |(last, _)| last.since(at));
-        let old = ahead > Millis::ZERO && ahead <= SET_BACK;
+        let old = self.last.is_some_and(|(last, _)| is_old(at, last));
         if old || value.0 > limit || value.0 < -limit {
             self.refused = self.refused.saturating_add(1);
             return;

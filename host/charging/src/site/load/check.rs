@@ -173,10 +173,10 @@ impl Load {
         }
         let (mut sum, mut least) = (Current::ZERO, Current(i64::MAX));
         for evse in self.kernel.evses_of(station) {
-            if self.is_dc(*evse) {
+            let wiring = &self.rows.evses()[*evse as usize];
+            if wiring.dc {
                 return None;
             }
-            let wiring = &self.rows.evses()[*evse as usize];
             sum = sum.plus(wiring.max);
             let lines = self.rows.of_evse(*evse, Legs::UNKNOWN).filter_map(|(row, _)| {
                 let row = &self.rows.rows()[row as usize];

@@ -1,6 +1,8 @@
 //! Owns what load control learns of each fact. Must never take what a station kept while it was
 //! away for what is now.
 
+use std::collections::BTreeSet;
+
 use super::{Live, Load, TRY_AGAIN, wired};
 use crate::fact::Fact;
 use crate::fact::command::{CommandEnded, CommandOutcome, CommandSent, Intent};
@@ -17,7 +19,7 @@ use crate::load::legs::Legs;
 use crate::load::rows::{CircuitLimit, EvseId, EvseWiring, RowKind};
 use crate::site::Site;
 use crate::site::station::Station;
-use crate::units::{Current, Millis, Timestamp};
+use crate::units::{Current, Millis, Power, Timestamp};
 
 /// What was measured longer ago says nothing about now.
 const FRESH: Millis = Millis::from_secs(60);
@@ -49,11 +51,9 @@ impl Site {
     }
 
     fn rewire(&mut self, put: &SitePut) {
-        let is_known = |load: &Load, id: &StationId| !load.kernel.evses_of(id).is_empty();
-        let before: Vec<_> = self.stations().map(|station| station.id.clone()).collect();
-        let load = self.load();
-        let before = before.into_iter().filter(|id| load.is_some_and(|load| is_known(load, id)));
-        let before: std::collections::BTreeSet<_> = before.collect();
+        let has = |id| self.load().is_some_and(|load| !load.kernel.evses_of(id).is_empty());
+        let known = self.stations().map(|station| &station.id).filter(|id| has(id));
+        let known: BTreeSet<_> = known.cloned().collect();
         self.change(|common| {
             let before = common.load.take().map(|load| *load);
             common.load = Load::wired(put, before).map(Box::new);
@@ -62,7 +62,7 @@ impl Site {
             return;
         };
         for station in self.stations() {
-            if !before.contains(&station.id) {
+            if !known.contains(&station.id) {
                 load.meet(put.at, station);
             }
             load.catch_up(put.at, station);
@@ -370,13 +370,7 @@ impl Load {
             || live.legs != Legs::UNKNOWN
             || wiring.legs == 1
             || !is_ac;
-        let milliwatts = i128::from(watts) * 1_000 * 1_000 / i128::from(wiring.efficiency.max(1));
-        let per_leg = milliwatts * 1_000 / i128::from(wiring.millivolts.max(1)) / i128::from(legs);
-        Some(Current(i64::try_from(per_leg).unwrap_or(i64::MAX)))
-    }
-
-    pub(super) fn is_dc(&self, evse: u32) -> bool {
-        self.rows.evses().get(evse as usize).is_some_and(|wiring| wiring.dc)
+        Some(wiring.current(Power(watts), legs))
     }
 
     fn limited(&mut self, limited: &LoadLimited) {

@@ -21,7 +21,7 @@ use crate::load::question::{Answer, Question};
 use crate::load::rows::EvseId;
 use crate::site::Site;
 use crate::site::station::Station;
-use crate::units::{Current, Millis, Timestamp};
+use crate::units::{Current, Millis, Power, Timestamp};
 
 /// How far ahead a station is asked: beyond the end of a lease, where its fallback must follow.
 const AHEAD: Millis = Millis::from_secs(180);
@@ -113,18 +113,14 @@ impl Load {
         let wiring = &self.rows.evses()[evse as usize];
         match step.limit {
             None => Some(Current(i64::MAX)),
-            Some(Limit::Current(current)) => (!self.is_dc(evse)).then_some(current),
+            Some(Limit::Current(current)) => (!wiring.dc).then_some(current),
             Some(Limit::Power(power)) => {
                 // As limits are written: a car whose legs are not known may put all of it on one.
                 let legs = match wiring.dc {
                     true => u32::from(wiring.legs),
                     false => self.evses[evse as usize].legs.count().clamp(1, wiring.legs.into()),
                 };
-                let drawn =
-                    i128::from(power.0.max(0)) * 1_000 / i128::from(wiring.efficiency.max(1));
-                let milliwatts = drawn * 1_000 * 1_000;
-                let per_leg = milliwatts / i128::from(wiring.millivolts.max(1)) / i128::from(legs);
-                Some(Current(i64::try_from(per_leg).unwrap_or(i64::MAX)))
+                Some(wiring.current(Power(power.0.max(0)), legs))
             }
         }
     }
