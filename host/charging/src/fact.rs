@@ -273,6 +273,8 @@ facts! {
     LoadDelayed(load::LoadDelayed) = "load.delayed/1",
     /// Somebody else limits a station.
     LoadStationLimited(load::LoadStationLimited) = "load.station_limited/1",
+    /// The host's clock is not believed to have gone on as it did.
+    LoadClockDoubted(load::LoadClockDoubted) = "load.clock_doubted/1",
     /// What a snapshot holds of load control.
     LoadRecorded(load::LoadRecorded) = "load.recorded/1",
     /// Nonsense was refused.

@@ -22,7 +22,7 @@ use crate::load::question::Answer;
 use crate::load::rows::EvseId;
 use crate::pricing::{CutSession, Line, PriceError};
 use crate::subject::{Key, Row, Subject};
-use crate::units::{Current, Energy, Power, Timestamp};
+use crate::units::{Current, Energy, Millis, Power, Timestamp};
 
 /// All that can happen to a subject.
 #[derive(Clone, Debug)]
@@ -80,6 +80,11 @@ pub enum Input {
     Deadline,
     /// The process has just started.
     Recovered,
+    /// The host's clock was set: what is handed in from now on is by another time than before.
+    ClockSet {
+        /// By how much, forward where that is positive.
+        by: Millis,
+    },
 }
 
 /// What one subject tells another, of a station that moves (DESIGN section 3). Each may be told
@@ -123,7 +128,11 @@ impl Input {
             | Self::Command { station, .. }
             | Self::Priced { station, .. } => Some(station),
             Self::Operator { request, .. } => request.station(),
-            Self::Plan { .. } | Self::Told(_) | Self::Deadline | Self::Recovered => None,
+            Self::Plan { .. }
+            | Self::Told(_)
+            | Self::Deadline
+            | Self::Recovered
+            | Self::ClockSet { .. } => None,
         }
     }
 }

@@ -166,6 +166,7 @@ impl Site {
             Input::Told(told) => self.told(context, now, told),
             Input::Deadline => self.due(context, now),
             Input::Recovered => self.recovered(context, now),
+            Input::ClockSet { by } => self.clock_doubted(now, Some(by)),
         }
     }
 
@@ -310,6 +311,7 @@ impl Site {
                 self.want_price(context, now, station, transaction, &mut outcome);
             }
         }
+        outcome.facts.extend(self.clock_doubted(now, None).facts);
         self.ask_plan_again(now, &mut outcome);
         self.tell_again(&mut outcome);
         outcome

@@ -30,6 +30,8 @@ pub enum Event {
     Recalled(RecallId, Recalled),
     /// A batch is durable, and its rows are readable.
     Committed(BatchId),
+    /// The clock was set by so much: what is handed in from now on is by another time.
+    ClockSet(Millis),
 }
 
 /// What a driver does for the engine.
@@ -177,6 +179,12 @@ impl Engine {
             }
             Event::Recalled(id, recalled) => self.recalled(id, &recalled, now),
             Event::Committed(id) => self.committed(id),
+            Event::ClockSet(by) => {
+                let slots: Vec<SlotId> = self.subjects.iter().map(|(_, slot)| slot).collect();
+                for slot in slots {
+                    self.enqueue(slot, Input::ClockSet { by }, now);
+                }
+            }
         }
     }
 

@@ -250,6 +250,18 @@ pub struct LoadStationLimited {
     pub windows: Option<Vec<LimitWindow>>,
 }
 
+/// `load.clock_doubted/1`: the host's own clock may not have gone on as it did, so what is known of
+/// the clocks of stations by it is no measure any more. No lease counts as over from then on before
+/// its station was heard again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LoadClockDoubted {
+    /// When, by what it shows now.
+    pub at: Timestamp,
+    /// By how much it was set, forward where that is positive; none where the process was started
+    /// and nobody watched it.
+    pub by: Option<Millis>,
+}
+
 /// `load.metered/1`: a meter of a circuit was read.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LoadMetered {

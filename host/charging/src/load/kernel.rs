@@ -237,10 +237,22 @@ impl Kernel {
             }
             Event::Granted(granted) => self.granted(granted),
             Event::Returned { at, evse, grant, how } => self.returned(*at, evse, *grant, *how),
-            Event::Restarted { .. } => {
+            Event::Restarted { at, known } => {
                 self.stations.iter_mut().for_each(|slot| slot.station.disconnect());
+                self.doubt_our_clock(*at, *known);
             }
+            Event::ClockSet { at, known } => self.doubt_our_clock(*at, *known),
         }
+    }
+
+    /// Ends of leases are by the clocks of stations, of which what is known is by ours: no lease
+    /// counts as over from now on before its station is heard again.
+    fn doubt_our_clock(&mut self, at: Timestamp, known: Timestamp) {
+        for evse in &mut self.evses {
+            let credit = self.stations[evse.station as usize].station.credit(known);
+            evse.ledger.doubt_our_clock(at, known, credit);
+        }
+        self.stations.iter_mut().for_each(|slot| slot.station.doubt_our_clock());
     }
 
     fn slot(&mut self, id: &StationId) -> u32 {

@@ -56,6 +56,7 @@ pub(super) fn station_of(fact: &Fact) -> Option<&StationId> {
         | Fact::LoadBattery(_)
         | Fact::LoadDelayed(_)
         | Fact::LoadStationLimited(_)
+        | Fact::LoadClockDoubted(_)
         | Fact::LoadRecorded(_)
         | Fact::StationPlaced(_)
         | Fact::PluginInstalled(_) => return None,

@@ -34,6 +34,8 @@ use self::memory::Memory;
 use self::planning::{Planning, Wish};
 pub use self::view::{EvseView, LoadView, MeterView, PlanView, RowView, SourceView};
 use super::Site;
+use crate::context::Outcome;
+use crate::fact::load::LoadClockDoubted;
 use crate::fact::site::SitePut;
 use crate::ids::StationId;
 use crate::load::config::Config;
@@ -275,6 +277,12 @@ impl Site {
     /// Whether the site's load is controlled.
     pub fn is_load_controlled(&self) -> bool {
         self.load().is_some()
+    }
+
+    /// The host's clock may not have gone on as it did: `by` as in the fact.
+    pub(super) fn clock_doubted(&self, now: Timestamp, by: Option<Millis>) -> Outcome {
+        let doubted = self.load().map(|_| LoadClockDoubted { at: now, by }.into());
+        Outcome { facts: doubted.into_iter().collect(), ..Outcome::default() }
     }
 
     /// When load control wants to be asked again.

@@ -117,6 +117,7 @@ struct Deciding {
     counted: Instant,
     stopping: Option<Instant>,
     served: bool,
+    watch: clock::Watch,
 }
 
 /// Runs a life to its end on this thread. `born` is called once rows may be read.
@@ -152,6 +153,7 @@ pub(super) fn run(birth: Birth, shared: Shared, born: impl FnOnce(&Life)) -> End
         counted: Instant::now() - COUNT_EVERY,
         stopping: None,
         served: false,
+        watch: clock::Watch::new(now, Instant::now()),
     };
     let end = deciding.run(born);
     // The store is held by these threads: it must be gone before it can be opened again.
@@ -220,6 +222,16 @@ impl Deciding {
         if self.engine.has_uncommitted() { GATHER } else { Duration::ZERO }
     }
 
+    /// Now; a clock that was set since the last time is told before anything is decided by it.
+    fn now(&mut self) -> Timestamp {
+        let now = clock::now();
+        if let Some(by) = self.watch.set_by(now, Instant::now()) {
+            tracing::warn!(by_ms = by.0, "the clock of the host was set");
+            self.engine.handle(Event::ClockSet(by), now);
+        }
+        now
+    }
+
     fn wait(&self) -> Duration {
         let until_due = self.engine.deadline().map(|due| {
             let millis = due.since(clock::now()).0.max(0);
@@ -235,7 +247,7 @@ impl Deciding {
     }
 
     fn drain_outputs(&mut self) {
-        let now = clock::now();
+        let now = self.now();
         while let Some(output) = self.poll(now) {
             match output {
                 Output::Recall(id, needs) => self.readers.recall(id, needs),
@@ -277,11 +289,13 @@ impl Deciding {
                     let returned = CommandReturned::Gone { may_have_left: false };
                     let subject = Subject::Station(station.clone());
                     let input = Input::Command { station, command, returned };
-                    self.engine.handle(Event::Input(subject, input), clock::now());
+                    let now = self.now();
+                    self.engine.handle(Event::Input(subject, input), now);
                 }
             }
             Action::Tell { to, told } => {
-                self.engine.handle(Event::Input(to, Input::Told(told)), clock::now());
+                let now = self.now();
+                self.engine.handle(Event::Input(to, Input::Told(told)), now);
             }
             other => {
                 self.connections.act(other);
@@ -290,7 +304,7 @@ impl Deciding {
     }
 
     fn take(&mut self, message: Message) -> Option<End> {
-        let now = clock::now();
+        let now = self.now();
         match message {
             Message::Event(event) => self.engine.handle(event, now),
             Message::Ask(ask) => self.ask(ask),
@@ -324,7 +338,8 @@ impl Deciding {
         let call = Call::Api { incarnation: self.life.incarnation, request: self.next_ask };
         self.asks.insert(self.next_ask, ask.answer);
         let input = Input::Operator { actor: ask.actor, call: Some(call), request: ask.request };
-        self.engine.handle(Event::Input(ask.subject, input), clock::now());
+        let now = self.now();
+        self.engine.handle(Event::Input(ask.subject, input), now);
     }
 
     /// Counts what the status page and the metrics show.

@@ -156,6 +156,8 @@ fn limits() -> Vec<(&'static str, Fact)> {
         source: "EMS".into(),
         windows: full.windows.clone(),
     };
+    let started = LoadClockDoubted { at: at(1), by: None };
+    let set = LoadClockDoubted { at: at(1), by: Some(Millis(-3_600_000)) };
     let cleared = LoadStationLimited { evse: None, windows: None, ..station.clone() };
     let metered = LoadMetered {
         at: at(1),
@@ -170,6 +172,8 @@ fn limits() -> Vec<(&'static str, Fact)> {
         ("full", metered.into()),
         ("full", station.into()),
         ("cleared", cleared.into()),
+        ("started", started.into()),
+        ("set", set.into()),
     ]
 }
 

@@ -1,6 +1,6 @@
 //! Owns what is known of a station's clock: how far it is ahead of ours, how surely, and whether
 //! it jumps. Must never take a late message for a slow clock without doubt in the meantime, nor
-//! give credit to a clock that was seen to jump.
+//! give credit to a clock that was seen to jump, or by a clock of ours that was.
 //!
 //! A message's time is at most that of its receipt by the station's clock, and earlier by its
 //! delay. So of several the greatest difference is nearest to the truth, and an error of the
@@ -46,6 +46,9 @@ pub struct Clock {
     since: Option<Timestamp>,
     established: bool,
     jumped: Option<Timestamp>,
+    /// What was heard is by a time of ours that may have gone on otherwise since.
+    #[serde(default)]
+    doubted: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -75,7 +78,8 @@ impl Clock {
         let offset = self.offset()?;
         let distrusted = self.jumped.is_some_and(|at| now.since(at) < DISTRUSTED_FOR);
         let settled = self.since.is_some_and(|since| now.since(since) >= SETTLED_AFTER);
-        if distrusted || self.early.len() > 1 || self.heard < ENOUGH || !settled {
+        let doubtful = self.doubted || distrusted || self.early.len() > 1;
+        if doubtful || self.heard < ENOUGH || !settled {
             return None;
         }
         let newest = self.samples.iter().rev().take(usize::from(ENOUGH));
@@ -93,6 +97,10 @@ impl Clock {
     /// A message that was not buffered gave the station's time.
     pub(super) fn heard(&mut self, at: Timestamp, reported: Timestamp) {
         let sample = Sample { at, offset: reported.since(at) };
+        if std::mem::take(&mut self.doubted) {
+            self.samples.clear();
+            self.established = false;
+        }
         let Some(offset) = self.offset() else {
             self.keep(sample);
             return;
@@ -114,6 +122,13 @@ impl Clock {
         self.heard = 0;
         self.since = None;
         self.early.clear();
+    }
+
+    /// Our own clock was set, or nobody knows what it did meanwhile: what was heard is no measure
+    /// any more. Until something is, it is still the best guess of where a lease should end.
+    pub(super) fn doubt_ours(&mut self) {
+        self.begin();
+        self.doubted = !self.samples.is_empty();
     }
 
     fn keep(&mut self, sample: Sample) {

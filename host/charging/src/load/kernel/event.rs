@@ -59,10 +59,20 @@ pub enum Event {
         /// How.
         how: Returned,
     },
-    /// The process has just started: no connection of the one before is left.
+    /// The process has just started: no connection of the one before is left, and nobody knows
+    /// what our clock did meanwhile.
     Restarted {
         /// When.
         at: Timestamp,
+        /// When it was last right: at the last decision before.
+        known: Timestamp,
+    },
+    /// Our own clock was set.
+    ClockSet {
+        /// When, by what it shows now.
+        at: Timestamp,
+        /// When it was last right: at the last decision before.
+        known: Timestamp,
     },
 }
 
@@ -172,7 +182,8 @@ impl Event {
             | Self::Station { at, .. }
             | Self::Evse { at, .. }
             | Self::Returned { at, .. }
-            | Self::Restarted { at } => *at,
+            | Self::Restarted { at, .. }
+            | Self::ClockSet { at, .. } => *at,
             Self::Granted(granted) => granted.at,
         }
     }

@@ -65,6 +65,9 @@ pub struct Held {
     /// Its station would not take it, and may hold it all the same.
     #[serde(default)]
     refused: bool,
+    /// Its lease was seen to be over, by a clock that is not believed any more.
+    #[serde(default)]
+    ended: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -82,6 +85,9 @@ impl Held {
 
     /// Whether its lease is over for certain.
     pub fn has_ended(&self, now: Timestamp, credit: Option<Credit>) -> bool {
+        if self.ended {
+            return true;
+        }
         let (Some(lease), Some(credit)) = (self.lease, credit) else { return false };
         // What was written is a time by the station's clock; what that is by ours may have
         // changed since.
@@ -190,6 +196,7 @@ impl Ledger {
             lease: granted.lease,
             counted: granted.counted.max(granted.limit),
             refused: false,
+            ended: false,
         };
         let in_flight = &mut self.layer_mut(granted.purpose).in_flight;
         if in_flight.len() == UNANSWERED {
@@ -270,6 +277,22 @@ impl Ledger {
         self.base.held = Some(unlimited(maximum));
     }
 
+    /// Our clock is not believed from now on: what was over by it when it was, `known`, stays so,
+    /// and what is falling falls anew.
+    pub(super) fn doubt_our_clock(
+        &mut self,
+        at: Timestamp,
+        known: Timestamp,
+        credit: Option<Credit>,
+    ) {
+        for layer in [&mut self.base, &mut self.running] {
+            for held in layer.held.iter_mut().chain(&mut layer.in_flight) {
+                held.ended = held.has_ended(known, credit);
+            }
+        }
+        self.falling.iter_mut().for_each(|falling| falling.until = at.plus(GRACE));
+    }
+
     fn fall(&mut self, at: Timestamp, from: Current) {
         self.falling.retain(|falling| falling.until > at);
         self.falling.push(Falling { from, until: at.plus(GRACE) });
@@ -285,6 +308,7 @@ fn unlimited(maximum: Current) -> Held {
         lease: None,
         counted: maximum,
         refused: false,
+        ended: false,
     }
 }
 
@@ -302,5 +326,6 @@ fn either(one: &Held, other: &Held) -> Held {
         lease,
         counted: one.counted.max(other.counted),
         refused: one.refused && other.refused,
+        ended: one.ended && other.ended,
     }
 }

@@ -159,6 +159,10 @@ impl Station {
         }
     }
 
+    pub(super) fn doubt_our_clock(&mut self) {
+        self.clock.doubt_ours();
+    }
+
     pub(super) fn disconnect(&mut self) {
         self.connected = false;
         self.line = Line::Free;

@@ -6,7 +6,9 @@ use std::collections::BTreeSet;
 use super::{Live, Load, TRY_AGAIN, wired};
 use crate::fact::Fact;
 use crate::fact::command::{CommandEnded, CommandOutcome, CommandSent, Intent};
-use crate::fact::load::{LimitGrant, LimitPurpose, LoadCall, LoadFilled, LoadLimited, LoadMetered};
+use crate::fact::load::{
+    LimitGrant, LimitPurpose, LoadCall, LoadClockDoubted, LoadFilled, LoadLimited, LoadMetered,
+};
 use crate::fact::metering::{Measurand, Reading, ReadingValue};
 use crate::fact::site::SitePut;
 use crate::fact::station::{ConnectorStatus, StationStatus};
@@ -85,9 +87,19 @@ impl Load {
             Fact::LoadBattery(battery) => self.battery_told(battery),
             Fact::LoadDelayed(delayed) => self.delayed(delayed),
             Fact::LoadStationLimited(limited) => self.station_limited(limited),
+            Fact::LoadClockDoubted(doubted) => self.clock_doubted(doubted),
             Fact::LoadRecorded(recorded) => self.restore(recorded),
             _ => {}
         }
+    }
+
+    fn clock_doubted(&mut self, doubted: &LoadClockDoubted) {
+        let (at, known) = (doubted.at, self.decided);
+        self.kernel.apply(&match doubted.by {
+            Some(_) => Event::ClockSet { at, known },
+            None => Event::Restarted { at, known },
+        });
+        self.at_once(at);
     }
 
     fn learn_of_station(&mut self, id: &StationId, station: Option<&Station>, fact: &Fact) {

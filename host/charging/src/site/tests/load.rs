@@ -172,6 +172,19 @@ fn a_lease_is_not_credited_to_any_clock() {
     found(Break::CreditsAnyClock, &Setting { ignore_duration: 50, offline_for, ..small(1) });
 }
 
+/// A clock of ours that is set forward ends no lease. Those whose stations are offline meanwhile
+/// would count with nothing but their fallback.
+#[test]
+fn a_lease_is_not_ended_by_our_own_clock() {
+    let offline_for = Millis::from_secs(1_200);
+    let offline_every = Millis::from_secs(3_600);
+    let clock_set_every = Millis::from_secs(1_800);
+    found(
+        Break::TrustsItsClock,
+        &Setting { offline_for, offline_every, clock_set_every, ..small(1) },
+    );
+}
+
 fn small(seed: u64) -> Setting {
     Setting::new(one_row(6, 60, 6), seed)
 }

@@ -84,6 +84,6 @@ impl Host {
         self.journal.clear();
         self.snapshot = replayed.clone();
         self.kernel = replayed;
-        self.learn(Event::Restarted { at });
+        self.learn(Event::Restarted { at, known: at });
     }
 }

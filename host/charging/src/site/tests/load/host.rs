@@ -34,6 +34,8 @@ pub(super) struct Host {
     pub(super) network: Network,
     policy: Policy,
     broken: Break,
+    /// Its clock, less the world's.
+    pub(super) ahead: Millis,
     snapshot: Vec<Fact>,
     journal: Vec<Fact>,
     seed: u128,
@@ -71,6 +73,7 @@ impl Host {
             network: Network::default(),
             policy: Policy::default(),
             broken,
+            ahead: Millis(0),
             snapshot: Vec::new(),
             journal: Vec::new(),
             seed: 1,
@@ -94,6 +97,18 @@ impl Host {
 
     /// Takes an input, journals and applies what follows, and gives what leaves.
     pub(super) fn input(&mut self, now: Timestamp, input: Input) -> Vec<Action> {
+        self.take(now.plus(self.ahead), input)
+    }
+
+    /// The host's clock is set to so much ahead of the world's; a process that runs notices.
+    pub(super) fn set_clock(&mut self, now: Timestamp, ahead: Millis, runs: bool) -> Vec<Action> {
+        let by = ahead.minus(std::mem::replace(&mut self.ahead, ahead));
+        let notices = runs && self.broken != Break::TrustsItsClock;
+        if notices { self.input(now, Input::ClockSet { by }) } else { Vec::new() }
+    }
+
+    /// The same by the host's clock.
+    fn take(&mut self, now: Timestamp, input: Input) -> Vec<Action> {
         self.seed += 1;
         let recalled = Recalled::default();
         let context = Context {
@@ -122,14 +137,14 @@ impl Host {
                 if let Action::Command { station, command, profile: Some(_), .. } = action {
                     let returned = accepted();
                     let input = Input::Command { station, command, returned };
-                    actions.extend(self.input(now, input));
+                    actions.extend(self.take(now, input));
                 }
             }
         }
         for (number, asked) in self.plans.answers(&mut self.asked) {
             let plan = self.plans.plan(&asked, self.seed as u64);
             let plan = Box::new(plan);
-            actions.extend(self.input(now, Input::Plan { number, plan }));
+            actions.extend(self.take(now, Input::Plan { number, plan }));
         }
         if self.facts % 997 == 0 {
             self.check_snapshot();
@@ -152,7 +167,7 @@ impl Host {
     pub(super) fn due(&mut self, now: Timestamp) -> Vec<Action> {
         let mut actions = Vec::new();
         for _ in 0..200 {
-            if self.site.deadline().is_none_or(|due| due > now) {
+            if self.site.deadline().is_none_or(|due| due > now.plus(self.ahead)) {
                 return actions;
             }
             let before = self.facts;
@@ -192,6 +207,7 @@ impl Host {
 
     /// Dies and comes back: what the journal says is all that is left, and it is all there was.
     pub(super) fn crash(&mut self, now: Timestamp) {
+        let now = now.plus(self.ahead);
         let lost = |fact: &Fact| {
             self.broken == Break::JournalsLate && fact.at() > now.plus(Millis::from_secs(-60))
         };

@@ -197,7 +197,7 @@ impl World {
             action: "GetDiagnostics".into(),
             payload: "{}".into(),
             priority: Priority::Operator,
-            until: self.now.plus(Millis::from_secs(60)),
+            until: self.now.plus(self.host.ahead).plus(Millis::from_secs(60)),
             key: None,
         };
         let actions = self.host.ask(self.now, request);

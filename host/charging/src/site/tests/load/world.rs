@@ -30,6 +30,8 @@ pub(super) enum Break {
     JournalsLate,
     /// Every station is taken for one that keeps to durations, by our clock.
     CreditsAnyClock,
+    /// Its own clock is never wrong.
+    TrustsItsClock,
 }
 
 /// What is made of a site.
@@ -49,6 +51,8 @@ pub(super) struct Setting {
     pub(super) offline_for: Millis,
     pub(super) clock_jumps_every: Millis,
     pub(super) crash_every: Millis,
+    /// How often the host's own clock is set, by up to an hour.
+    pub(super) clock_set_every: Millis,
     pub(super) loss_per_mille: i64,
     /// A car stays at most so long.
     pub(super) stay: Millis,
@@ -71,6 +75,7 @@ impl Setting {
             offline_for: Millis::from_secs(600),
             clock_jumps_every: Millis::from_secs(48 * 3_600),
             crash_every: Millis::from_secs(6 * 1_800),
+            clock_set_every: Millis::from_secs(10 * 3_600),
             loss_per_mille: 15,
             stay: Millis::from_secs(2 * 3_600),
             plans: None,
@@ -143,6 +148,7 @@ pub(super) struct World {
     pub(super) host_down_until: Timestamp,
     host_was_down: Timestamp,
     next_crash: Timestamp,
+    next_set: Timestamp,
     cut: Cut,
     /// What the host has yet to be told of the limits.
     untold: Option<Vec<Window>>,
@@ -200,6 +206,7 @@ impl World {
             host_down_until: START,
             host_was_down: Timestamp(0),
             next_crash: START.plus(setting.crash_every),
+            next_set: START.plus(Millis(setting.clock_set_every.0 / 3)),
             cut: Cut { from: START, until: START, announced: false },
             untold: None,
             score: Score::default(),
@@ -271,7 +278,11 @@ impl World {
 
     /// The grid operator's word reaches the host as soon as it is up.
     fn tell_limits(&mut self) {
-        let Some(windows) = self.untold.take() else { return };
+        let Some(mut windows) = self.untold.take() else { return };
+        for window in &mut windows {
+            window.from = window.from.plus(self.host.ahead);
+            window.until = window.until.plus(self.host.ahead);
+        }
         let (circuit, source) = ("grid".into(), "dso".into());
         let request = Request::LimitLoad { circuit, source, windows: Some(windows) };
         let actions = self.host.ask(self.now, request);
@@ -327,8 +338,22 @@ impl World {
         Current(if cut && is_grid { limit * self.setting.cut / 1_000 } else { limit })
     }
 
+    /// What it knows of limits to come is by its clock of before: it is told again.
+    fn set_clock_of_host(&mut self) {
+        self.next_set = self.now.plus(self.setting.clock_set_every);
+        let ahead = Millis::from_secs(self.random.between(-3_600, 3_600));
+        let actions = self.host.set_clock(self.now, ahead, self.is_up());
+        self.act(actions);
+        if self.cut.announced || self.now >= self.cut.from {
+            self.untold = Some(self.windows());
+        }
+    }
+
     fn life_of_host(&mut self) {
         let now = self.now;
+        if now >= self.next_set {
+            self.set_clock_of_host();
+        }
         if now >= self.next_crash {
             self.next_crash = now.plus(self.setting.crash_every);
             self.host_down_until = now.plus(Millis::from_secs(self.random.between(2, 10)));

@@ -2,7 +2,7 @@
 //! from. Never the fact's stored form, and never a secret.
 
 use busbar_charging::fact::command::CommandOutcome;
-use busbar_charging::fact::load::{LoadAlarm, LoadForecast, LoadPriced};
+use busbar_charging::fact::load::{LoadAlarm, LoadClockDoubted, LoadForecast, LoadPriced};
 use busbar_charging::fact::station::{AuthorizationStatus, ConnectorStatus, Registration};
 use busbar_charging::fact::{Actor, Fact};
 use serde::Serialize;
@@ -116,6 +116,7 @@ impl EventData {
             | Fact::LoadBattery(_)
             | Fact::LoadDelayed(_)
             | Fact::LoadStationLimited(_)
+            | Fact::LoadClockDoubted(_)
             | Fact::StationPlaced(_)
             | Fact::StationReleased(_)
             | Fact::StationAdopted(_)
@@ -330,6 +331,14 @@ fn site(fact: &Fact) -> EventData {
     }
 }
 
+fn doubted(fact: &LoadClockDoubted) -> EventData {
+    let detail = match fact.by {
+        Some(by) => format!("the clock of the host was set by {} s", by.0 / 1_000),
+        None => "the host was started".into(),
+    };
+    EventData { detail: Some(detail), ..EventData::default() }
+}
+
 fn load(fact: &Fact) -> EventData {
     match fact {
         Fact::LoadLimited(f) => EventData {
@@ -362,6 +371,7 @@ fn load(fact: &Fact) -> EventData {
             let detail = Some(detail).filter(|_| !f.by.is_empty());
             EventData { detail, ..EventData::default() }
         }
+        Fact::LoadClockDoubted(f) => doubted(f),
         Fact::LoadStationLimited(f) => {
             let word = if f.windows.is_some() { "limits it" } else { "limits it no more" };
             EventData { detail: Some(format!("{} {word}", f.source)), ..told(&f.station) }
