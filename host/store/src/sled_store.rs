@@ -4,6 +4,7 @@
 //! sync, the first hangs, the second skips, and large values go into files that nothing syncs).
 
 mod committing;
+mod found;
 mod mending;
 mod opening;
 mod segments;
@@ -157,6 +158,14 @@ impl SledStore {
     /// and what to do.
     pub fn open(folder: &Path, options: Options) -> Result<(Self, Restored), StoreError> {
         opening::open(folder, options)
+    }
+
+    /// Whether anything of a store is in a folder. Changes nothing.
+    ///
+    /// # Errors
+    /// The folder cannot be read.
+    pub fn is_there(folder: &Path) -> Result<bool, StoreError> {
+        Ok(found::Found::look(folder)?.anything())
     }
 
     /// What can be asked of a store beside commits, from any thread.

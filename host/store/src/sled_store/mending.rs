@@ -5,7 +5,7 @@ use std::path::Path;
 
 use busbar_engine::store::StoreError;
 
-use super::opening::{ARCHIVE_FOLDER, Log};
+use super::opening::{ARCHIVE_FOLDER, Log, check_beside};
 use super::{Options, sled_error};
 use crate::archive::{BlockFile, block_files};
 use crate::codec::PlacedFact;
@@ -26,6 +26,7 @@ pub(super) fn rows_of(
     let why = match RowsFile::open(&path, options.cache_bytes)? {
         Opened::Ready(file) => {
             let through = file.through()?;
+            check_beside(folder, log, ROWS_FILE, through)?;
             if through >= marks.rows_through && !marks.old_form {
                 marks.rows_through = through;
                 return Ok((file, None));

@@ -10,15 +10,16 @@ use std::{fs, io};
 use busbar_charging::subject::Subject;
 use busbar_engine::store::{Restored, Snapshot, StoreError};
 
+use super::found::{Found, make};
 use super::table::{SLED_FOLDER, has_space, lock, open_file, open_sled, sync_all};
-use super::tip::{TIP_FILE, TipFile, forget_segments};
+use super::tip::{TipFile, forget_segments};
 use super::{Options, Progress, Shared, SledStore, io_error, mending, segments, sled_error};
-use crate::archive::{Archive, block_files};
+use crate::archive::Archive;
 use crate::codec::{self, Kind, PlacedFact, Sealer};
 use crate::keeper::identity;
 use crate::marks::Marks;
 use crate::needed::Needed;
-use crate::rows::{Bounds, ROWS_FILE, RowWriter, Rows, RowsFile};
+use crate::rows::{Bounds, ROWS_FILE, RowWriter, Rows};
 use crate::space::Reserve;
 use crate::{HOW_TO_RESTORE, keys, parts};
 
@@ -28,23 +29,23 @@ pub(crate) const ARCHIVE_FOLDER: &str = "archive";
 pub(super) fn open(folder: &Path, options: Options) -> Result<(SledStore, Restored), StoreError> {
     let reserve = Reserve::new(folder.join("reserve"), options.reserve_bytes);
     let (lock, acknowledged) = take(folder, &options)?;
-    let (db, mut tip) = start_sled(folder, &options, &reserve, acknowledged)?;
+    let db = start_sled(folder, &options, &reserve, acknowledged)?;
     let mut marks = read_marks(folder, &db)?;
     let log = read_log(folder, &db, &marks)?;
     let (snapshots, snapshot_parts) = read_snapshots(folder, &db)?;
     let mut newest = marks.clone();
     log.facts.iter().for_each(|(_, (position, ..))| newest.see(*position));
-    let archive = open_archive(folder.join(ARCHIVE_FOLDER), &options, &marks)?;
     check_acknowledged(folder, &log, acknowledged)?;
     check_ends(folder, &marks, &newest, &log, &snapshots)?;
+    let archive = open_archive(folder.join(ARCHIVE_FOLDER), &options, &marks)?;
+    check_beside(folder, &log, ARCHIVE_FOLDER, archive.last())?;
     let (rows, mended) = mending::rows_of(folder, &options, &db, &mut marks, &log)?;
-    check_ends(folder, &marks, &newest, &log, &snapshots)?;
     let needed = needed(&log, &snapshots);
     let rows_from = log.facts.partition_point(|(block, _)| *block <= marks.rows_through);
     keep_reserve(&reserve, &options)?;
     let file = open_file(folder)?;
     let last_block = log.last_block;
-    tip.advance(&db, last_block);
+    let tip = begin_tip(folder, &db, last_block)?;
     // The first batch brings the rows of the facts whose rows are not in the file.
     let shown = if rows_from < log.facts.len() { marks.rows_through } else { last_block };
     let rows = Arc::new(Rows::new(rows, options.bounds(), marks.rows_through, shown));
@@ -106,12 +107,17 @@ fn start_sled(
     options: &Options,
     reserve: &Reserve,
     acknowledged: Option<u64>,
-) -> Result<(sled::Db, TipFile), StoreError> {
+) -> Result<sled::Db, StoreError> {
     let named = |error| io_error(&folder.display().to_string(), &error);
+    // Only now nobody else makes anything here.
     let found = Found::look(folder)?;
+    found.check(folder, options)?;
     fs::create_dir_all(folder.join(ARCHIVE_FOLDER)).map_err(named)?;
     if !options.read_only && !has_space(folder) {
         reserve.give_up();
+    }
+    if !found.anything() {
+        make(folder, options)?;
     }
     forget_segments(folder).map_err(named)?;
     let db = open_sled(folder, options.log_cache_bytes).map_err(|error| match error {
@@ -121,14 +127,18 @@ fn start_sled(
         }
         other => other,
     })?;
-    if found.is_unmade(&db) {
-        make(folder, &db, options.cache_bytes)?;
-    }
-    let mut tip = TipFile::open(folder).map_err(named)?;
     // sled makes files when it opens, and leaves their names to chance.
     sync_all(folder).map_err(named)?;
-    tip.map(&db);
-    Ok((db, tip))
+    Ok(db)
+}
+
+/// Says that the log is acknowledged up to its last block, once nothing contradicts it.
+fn begin_tip(folder: &Path, db: &sled::Db, last_block: u64) -> Result<TipFile, StoreError> {
+    let named = |error| io_error(&folder.display().to_string(), &error);
+    let mut tip = TipFile::open(folder).map_err(named)?;
+    File::open(folder).and_then(|folder| folder.sync_all()).map_err(named)?;
+    tip.advance(db, last_block);
+    Ok(tip)
 }
 
 impl Options {
@@ -155,69 +165,13 @@ fn keep_reserve(reserve: &Reserve, options: &Options) -> Result<(), StoreError> 
     kept.map_err(|error| io_error("the reserve file", &error))
 }
 
-/// What of a store stands in a folder.
-struct Found {
-    /// The file of sled, with the log.
-    log: bool,
-    /// What only stands beside a log: the rows, the tip, or blocks in the archive.
-    beside: Option<&'static str>,
-}
-
-impl Found {
-    fn look(folder: &Path) -> Result<Self, StoreError> {
-        let archive = folder.join(ARCHIVE_FOLDER);
-        let archived = archive.exists() && !block_files(&archive)?.is_empty();
-        let beside = match () {
-            () if folder.join(ROWS_FILE).exists() => Some(ROWS_FILE),
-            () if folder.join(TIP_FILE).exists() => Some(TIP_FILE),
-            () if archived => Some(ARCHIVE_FOLDER),
-            () => None,
-        };
-        Ok(Self { log: folder.join(SLED_FOLDER).join("db").exists(), beside })
-    }
-
-    /// Refuses what a new store would hide, before anything is made.
-    fn check(&self, folder: &Path, options: &Options) -> Result<(), StoreError> {
-        let folder = folder.display();
-        match self.beside {
-            _ if self.log => Ok(()),
-            Some(beside) => Err(StoreError::Damaged(format!(
-                "{folder} lost its log, {SLED_FOLDER}/db, though {beside} is there; \
-                 {HOW_TO_RESTORE}"
-            ))),
-            None if options.read_only => {
-                Err(StoreError::Failed(format!("{folder} holds no store")))
-            }
-            None if !options.create => Err(StoreError::Failed(format!(
-                "{folder} held the store and holds none any more: put it back, or mount its disk"
-            ))),
-            None => Ok(()),
-        }
-    }
-
-    /// True where there was nothing, or a first start died before its marks were there.
-    fn is_unmade(&self, db: &sled::Db) -> bool {
-        self.beside.is_none() && db.is_empty()
-    }
-}
-
-/// Makes a new store. The marks come first: rows beside a log without marks are a log that is
-/// lost, and rows that a crash left out are made again.
-fn make(folder: &Path, db: &sled::Db, cache_bytes: u64) -> Result<(), StoreError> {
-    let failed = |error: sled::Error| sled_error(folder, "a new store", &error);
-    db.insert(keys::MARKS, Marks::new().encode()).map_err(failed)?;
-    db.flush().map_err(failed)?;
-    sync_all(folder).map_err(|error| io_error(&folder.display().to_string(), &error))?;
-    drop(RowsFile::create(&folder.join(ROWS_FILE), cache_bytes)?);
-    Ok(())
-}
-
 fn read_marks(folder: &Path, db: &sled::Db) -> Result<Marks, StoreError> {
     let read = db.get(keys::MARKS).map_err(|error| sled_error(folder, "the marks", &error))?;
     let folder = folder.display();
     let Some(bytes) = read else {
-        let text = format!("{folder} lost its marks, or is no store of busbar; {HOW_TO_RESTORE}");
-        return Err(StoreError::Damaged(text));
+        return Err(StoreError::Damaged(format!(
+            "{folder}/{SLED_FOLDER}/db lost its marks, or is no store of busbar; {HOW_TO_RESTORE}"
+        )));
     };
     Marks::decode(&bytes).map_err(|reason| StoreError::Damaged(format!("{folder}: {reason}")))
 }
@@ -315,6 +269,24 @@ fn check_acknowledged(folder: &Path, log: &Log, block: Option<u64>) -> Result<()
         }
         _ => Ok(()),
     }
+}
+
+/// What is derived from the log is never ahead of it. Where no tip says how far the log was
+/// acknowledged, it is what says so.
+pub(super) fn check_beside(
+    folder: &Path,
+    log: &Log,
+    beside: &str,
+    block: u64,
+) -> Result<(), StoreError> {
+    if block <= log.last_block {
+        return Ok(());
+    }
+    let reason = format!(
+        "the log in {SLED_FOLDER}/db ends before it, and {beside} holds what was committed up to \
+         block {block}"
+    );
+    Err(damaged_block(folder, log.last_block + 1, &reason))
 }
 
 /// Nothing may speak of facts that the log lost.

@@ -55,14 +55,22 @@ pub(super) fn has_space(folder: &Path) -> bool {
 
 /// sled without threads of its own: only the committing thread flushes.
 pub(crate) fn open_sled(folder: &Path, cache_bytes: u64) -> Result<sled::Db, StoreError> {
+    open_sled_at(folder, &folder.join(SLED_FOLDER), cache_bytes)
+}
+
+/// The same under another path in the store's folder.
+pub(super) fn open_sled_at(
+    folder: &Path,
+    path: &Path,
+    cache_bytes: u64,
+) -> Result<sled::Db, StoreError> {
     if !has_space(folder) {
         let (folder, bytes) = (folder.display(), space_to_open(folder));
         return Err(StoreError::Full(format!("{folder} needs {bytes} bytes free to be opened")));
     }
-    let path = folder.join(SLED_FOLDER);
-    let config = sled::Config::new().path(&path).cache_capacity(cache_bytes).flush_every_ms(None);
+    let config = sled::Config::new().path(path).cache_capacity(cache_bytes).flush_every_ms(None);
     let (began, mut forgot) = (Instant::now(), false);
-    remove_own_snapshots(&path, ".generating").map_err(|error| io_error("sled", &error))?;
+    remove_own_snapshots(path, ".generating").map_err(|error| io_error("sled", &error))?;
     loop {
         // sled panics on some kinds of damage.
         let opened = catch_unwind(AssertUnwindSafe(|| config.open())).map_err(|_| {
@@ -74,7 +82,7 @@ pub(crate) fn open_sled(folder: &Path, cache_bytes: u64) -> Result<sled::Db, Sto
             // Its snapshot, not its data: see below.
             Err(sled::Error::Corruption { at: None, .. }) if !forgot => {
                 forgot = true;
-                remove_own_snapshots(&path, "").map_err(|error| io_error("sled", &error))?;
+                remove_own_snapshots(path, "").map_err(|error| io_error("sled", &error))?;
             }
             Err(sled::Error::Io(error)) if error.to_string().contains("acquire lock") => {
                 // The store is ours by our own lock: this is what sled's threads still hold.
@@ -84,6 +92,24 @@ pub(crate) fn open_sled(folder: &Path, cache_bytes: u64) -> Result<sled::Db, Sto
                 thread::sleep(Duration::from_millis(5));
             }
             Err(error) => return Err(sled_error(folder, &path.display().to_string(), &error)),
+        }
+    }
+}
+
+/// Waits until sled has let go of what this process closed: it writes and syncs until then.
+pub(super) fn await_release(folder: &Path, path: &Path) -> Result<(), StoreError> {
+    let path = path.join("db");
+    let named = |error: io::Error| io_error(&path.display().to_string(), &error);
+    let file = File::open(&path).map_err(named)?;
+    let began = Instant::now();
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(()),
+            Err(TryLockError::WouldBlock) if began.elapsed() > LET_GO => {
+                return Err(in_use(folder));
+            }
+            Err(TryLockError::WouldBlock) => thread::sleep(Duration::from_millis(1)),
+            Err(TryLockError::Error(error)) => return Err(named(error)),
         }
     }
 }
