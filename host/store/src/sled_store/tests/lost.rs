@@ -91,7 +91,10 @@ fn a_first_start_that_died_is_begun_again() {
     for (n, begin) in begun.into_iter().enumerate() {
         let folder = home.path().join(n.to_string());
         begin(&folder);
+        // From when its log has its name on.
+        assert_eq!(SledStore::is_there(&folder).unwrap(), n == 3);
         filled(&folder);
+        assert!(SledStore::is_there(&folder).unwrap());
         Node::open(&folder, 1_000_000).unwrap().check_replayed(20);
         assert!(!folder.join("sled.new").exists(), "{n}");
     }
