@@ -1,26 +1,30 @@
 //! Owns the whole of a running host: store, node, listeners, from configuration to the end in
 //! order. Must never decide anything that one of its parts decides.
 
+mod opening;
+
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use busbar_charging::ids::StationId;
 use busbar_charging::units::Timestamp;
-use busbar_engine::store::{Restored, Store, StoreError};
+use busbar_engine::store::StoreError;
+use busbar_store::Keeper;
 use busbar_store::frames::{Direction, Frame, FrameLog, FrameOptions, redact};
-use busbar_store::{Keeper, Options, SledStore};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::backup::CopyStore;
 use crate::config::Config;
 use crate::http::{self, App};
-use crate::node::{FramePage, FrameQuery, FrameRecord, Frames, Machine, Node, PluginHost};
+use crate::node::{
+    FramePage, FrameQuery, FrameRecord, Frames, Machine, Node, OpenStore, PluginHost,
+};
 use crate::secrets::{InstallationKey, admin_token};
 use crate::telemetry::Metrics;
 use crate::{load_watch, openadr, plugins, sites, ws};
+use opening::{CurrentKeeper, lock};
 
 /// Connections have so long for their last words.
 const LAST_WORDS: Duration = Duration::from_secs(10);
@@ -69,23 +73,22 @@ impl Host {
         let data = &config.data;
         let of_data = |error: std::io::Error| format!("{}: {error}", data.display());
         make_private(data).map_err(of_data)?;
-        let key = InstallationKey::open(data).map_err(|error| error.to_string())?;
-        let token = admin_token(data).map_err(|error| error.to_string())?;
+        let known_key = opening::known_key(data)?;
         // Ports first: a taken one is the commonest mistake, and says so before anything is made.
         let bound = ws::bind(&config.ocpp).await?;
         let mut bound_https = Vec::new();
         for listener in &config.http {
             bound_https.push(http::bind(listener).await?);
         }
-        let frame_options = FrameOptions {
-            max_bytes: config.frames.max,
-            station_bytes: config.frames.per_station,
-            ..FrameOptions::default()
-        };
-        let frames = FrameLog::open(&data.join("frames"), frame_options)
-            .map_err(|error| error.to_string())?;
+        // The store before all else: a start that it refuses leaves nothing behind, and a key says
+        // that there is one.
+        let (open, keeper) = opening::open(config, known_key.is_none()).await?;
+        let key = known_key.map_or_else(|| InstallationKey::open(data), Ok);
+        let key = key.map_err(|error| error.to_string())?;
+        let token = admin_token(data).map_err(|error| error.to_string())?;
+        let frames = open_frames(config)?;
         let metrics = Metrics::new();
-        let (machine, node, keeper) = start_machine(config, &key, &frames, metrics.clone()).await?;
+        let (machine, node) = start_machine(config, &key, &frames, metrics.clone(), open).await?;
         let app = App::new(node.clone(), metrics.clone(), &key, &token.0, config);
         let app = Arc::new(app.with_backup(copy_store(Arc::clone(&keeper)), config));
         let shared = ws::Shared::new(
@@ -152,7 +155,7 @@ impl Host {
         self.loads.abort();
         self.vtns.iter().for_each(tokio::task::JoinHandle::abort);
         // sled syncs where it is dropped, and panics where that fails: it never is.
-        std::mem::forget(self.keeper.lock().unwrap_or_else(PoisonError::into_inner).take());
+        std::mem::forget(lock(&self.keeper).take());
         self.frames.write();
     }
 
@@ -234,40 +237,26 @@ impl Signals {
     }
 }
 
-/// The keeper of the store that is open now: another one after every opening.
-type CurrentKeeper = Arc<Mutex<Option<Keeper>>>;
+fn open_frames(config: &Config) -> Result<FrameLog, String> {
+    let options = FrameOptions {
+        max_bytes: config.frames.max,
+        station_bytes: config.frames.per_station,
+        ..FrameOptions::default()
+    };
+    FrameLog::open(&config.data.join("frames"), options).map_err(|error| error.to_string())
+}
 
 async fn start_machine(
     config: &Config,
     key: &InstallationKey,
     frames: &FrameLog,
     metrics: Metrics,
-) -> Result<(Machine, Node, CurrentKeeper), String> {
-    let folder = config.data.join("store");
-    let options = Options {
-        cache_bytes: config.store.cache,
-        low_space_bytes: config.store.low_space,
-        ..Options::default()
-    };
-    let opened_once = AtomicBool::new(false);
-    let keeper = CurrentKeeper::default();
-    let current = Arc::clone(&keeper);
-    let open = move || -> Result<(Box<dyn Store>, Restored), StoreError> {
-        // sled locks its folder: the old handle must be gone.
-        *current.lock().unwrap_or_else(PoisonError::into_inner) = None;
-        let create = !opened_once.load(Ordering::Relaxed);
-        let (store, restored) = SledStore::open(&folder, Options { create, ..options.clone() })?;
-        opened_once.store(true, Ordering::Relaxed);
-        if let Some(mended) = store.mended() {
-            tracing::warn!("{mended}");
-        }
-        *current.lock().unwrap_or_else(PoisonError::into_inner) = Some(store.keeper());
-        Ok((Box::new(store), restored))
-    };
+    open: OpenStore,
+) -> Result<(Machine, Node), String> {
     let (data, seal) = (config.data.clone(), key.derive("compiled code").bytes());
     let (policy, reading) = (config.policy(), Arc::new(FrameReader(frames.clone())));
     let extra = config.plugins.clone();
-    // Opening replays the log and compiles the built-in plugins: not on the async threads.
+    // It compiles the built-in plugins: not on the async threads.
     let starting = tokio::task::spawn_blocking(move || {
         let host = PluginHost::open(&data, seal).map_err(|error| error.to_string())?;
         let host = Arc::new(host);
@@ -275,7 +264,7 @@ async fn start_machine(
         if let Some(folder) = &extra.dir {
             kept.extend(plugins::keep_folder(&*host, folder, extra.allow_unsigned)?);
         }
-        let started = Machine::start(Box::new(open), policy, host, reading, metrics);
+        let started = Machine::start(open, policy, host, reading, metrics);
         let (machine, node) = started.map_err(|error| error.to_string())?;
         Ok::<_, String>((machine, node, kept))
     });
@@ -283,13 +272,13 @@ async fn start_machine(
     let (machine, node, kept) = started?;
     plugins::install(&node, kept).await?;
     sites::apply(&node, &config.sites).await?;
-    Ok((machine, node, keeper))
+    Ok((machine, node))
 }
 
 /// Copies the store that is open at that moment.
 fn copy_store(keeper: CurrentKeeper) -> CopyStore {
     Arc::new(move |folder, files| {
-        let keeper = keeper.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let keeper = lock(&keeper).clone();
         let closed = || StoreError::Failed("the store is being opened".into());
         keeper.ok_or_else(closed)?.backup(folder, files)
     })
@@ -309,7 +298,7 @@ async fn watch_store(
         let (keeper, frames) = (Arc::clone(&keeper), frames.clone());
         // A disk may answer late.
         let look = tokio::task::spawn_blocking(move || {
-            let keeper = keeper.lock().unwrap_or_else(PoisonError::into_inner);
+            let keeper = lock(&keeper);
             let keeper = keeper.as_ref();
             let low = keeper.is_some_and(Keeper::is_low_on_space);
             let waiting = keeper.map_or(0, Keeper::waiting_rows);

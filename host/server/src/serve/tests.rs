@@ -1,5 +1,7 @@
 //! The whole host in this process, over real sockets.
 
+mod starts;
+
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -13,6 +15,7 @@ use busbar_charging::row::{self, RowBody};
 use busbar_charging::subject::{Key, Subject, Table};
 use busbar_charging::units::{Currency, Timestamp};
 use busbar_engine::store::Range;
+use busbar_store::{Options, SledStore};
 use futures_util::{SinkExt, StreamExt};
 use tokio::net::TcpStream;
 use tokio_tungstenite::WebSocketStream;
