@@ -278,7 +278,7 @@ impl Ledger {
     }
 
     /// Our clock is not believed from now on: what was over by it when it was, `known`, stays so,
-    /// and what is falling falls anew.
+    /// and what was falling then falls anew.
     pub(super) fn doubt_our_clock(
         &mut self,
         at: Timestamp,
@@ -290,6 +290,7 @@ impl Ledger {
                 held.ended = held.has_ended(known, credit);
             }
         }
+        self.falling.retain(|falling| falling.until > known);
         self.falling.iter_mut().for_each(|falling| falling.until = at.plus(GRACE));
     }
 
