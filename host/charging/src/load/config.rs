@@ -103,6 +103,10 @@ pub struct Model {
     /// It answers GetChargingProfiles with what it holds (2.x).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tells_profiles: Option<bool>,
+    /// Where its readings name some phases, those that they do not name carry no current: so the
+    /// phases that a car uses are known, also where its power is not told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub omits_idle_phases: Option<bool>,
     /// So many profiles may be written to it in a day before people are told.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub writes_a_day: Option<u32>,
@@ -201,6 +205,7 @@ impl Model {
             tells_capability: self.tells_capability.unwrap_or(known.tells_capability),
             tells_schedule: self.tells_schedule.unwrap_or(known.tells_schedule),
             tells_profiles: self.tells_profiles.unwrap_or(known.tells_profiles),
+            omits_idle_phases: self.omits_idle_phases.unwrap_or(known.omits_idle_phases),
             writes_a_day: self.writes_a_day.unwrap_or(known.writes_a_day),
         }
     }

@@ -41,6 +41,7 @@ const NOTHING: Model = Model {
     tells_capability: None,
     tells_schedule: None,
     tells_profiles: None,
+    omits_idle_phases: None,
     writes_a_day: None,
 };
 

@@ -13,6 +13,7 @@ mod learn;
 mod learned;
 mod limited;
 mod memory;
+mod phases;
 mod planning;
 mod profiles;
 mod record;

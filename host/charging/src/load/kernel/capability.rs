@@ -49,6 +49,10 @@ pub struct Capability {
     /// It answers GetChargingProfiles (2.x) with what it holds.
     #[serde(default = "yes")]
     pub tells_profiles: bool,
+    /// Where its readings name some phases, those that they do not name carry no current. One that
+    /// names the first phase alone, whatever is on the others, must not have this.
+    #[serde(default)]
+    pub omits_idle_phases: bool,
     /// So many profiles may be written to it in a day (UTC) before people are told, since its flash
     /// wears out; beyond them increases are rarer, and nothing else.
     #[serde(default = "writes_a_day")]
@@ -116,6 +120,7 @@ impl Capability {
         tells_capability: true,
         tells_schedule: true,
         tells_profiles: true,
+        omits_idle_phases: false,
         writes_a_day: WRITES_A_DAY,
     };
 

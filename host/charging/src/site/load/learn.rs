@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use super::phases::{Told, told};
 use super::{Live, Load, TRY_AGAIN, wired};
 use crate::fact::Fact;
 use crate::fact::command::{CommandEnded, CommandOutcome, CommandSent, Intent};
@@ -18,7 +19,7 @@ use crate::load::kernel::event::{Event, EvseChange, Granted, Purpose, Returned, 
 use crate::load::kernel::heard::heard;
 use crate::load::kernel::ledger::{GrantId, Lease};
 use crate::load::legs::Legs;
-use crate::load::rows::{CircuitLimit, EvseId, EvseWiring, RowKind};
+use crate::load::rows::{CircuitLimit, EvseId, RowKind};
 use crate::site::Site;
 use crate::site::station::Station;
 use crate::units::{Current, Millis, Power, Timestamp};
@@ -325,7 +326,10 @@ impl Load {
         if age > FRESH {
             return;
         }
-        let now = readings.iter().filter(momentary).filter(|reading| reading.at == newest);
+        let says = |reading: &&Reading| {
+            momentary(reading) || matches!(reading.measurand, Measurand::Voltage)
+        };
+        let now = readings.iter().filter(says).filter(|reading| reading.at == newest);
         let Some(draw) = self.draw_of(index, now.collect(), at) else { return };
         let most = self.rows.evses()[index as usize].max.0.saturating_mul(ABSURD);
         let draw = draw.min(Current(most));
@@ -344,21 +348,13 @@ impl Load {
         // On the DC side of a rectifier a current says nothing about the lines.
         let is_ac = !wiring.dc;
         let currents: Vec<_> = now.iter().copied().filter(|_| is_ac).filter_map(current).collect();
+        let station = self.kernel.station(&wiring.id.station);
+        let omits_idle = station.is_some_and(|known| known.capability().omits_idle_phases);
         let live = &mut self.evses[evse as usize];
+        if is_ac {
+            live.draws_on(told(&now, wiring, omits_idle), at);
+        }
         if !currents.is_empty() {
-            let watts = now.iter().filter_map(|reading| match reading.value {
-                ReadingValue::Power(power) if reading.phase.is_none() => Some(power.0),
-                _ => None,
-            });
-            if let Some(uses) = uses(&currents, wiring, watts.max()) {
-                (0..3).for_each(|leg| live.seen[leg] |= uses[leg]);
-            }
-            if live.seen.contains(&true) {
-                let since = *live.seen_since.get_or_insert(at);
-                if at.since(since) >= SURE_AFTER {
-                    live.legs = Legs::of(live.seen);
-                }
-            }
             live.is_sure = true;
             return currents.iter().map(|(_, current)| *current).max();
         }
@@ -449,6 +445,26 @@ impl Load {
     }
 }
 
+impl Live {
+    /// What readings say of the legs of its car.
+    fn draws_on(&mut self, told: Told, at: Timestamp) {
+        match told {
+            Told::Nothing => {}
+            Told::Uses(uses) => (0..3).for_each(|leg| self.seen[leg] |= uses[leg]),
+            // What was believed of it is not so, or not any more.
+            Told::More => {
+                (self.seen, self.seen_since, self.legs) = ([false; 3], None, Legs::UNKNOWN)
+            }
+        }
+        if self.seen.contains(&true) {
+            let since = *self.seen_since.get_or_insert(at);
+            if at.since(since) >= SURE_AFTER {
+                self.legs = Legs::of(self.seen);
+            }
+        }
+    }
+}
+
 /// A grant, as it was journalled.
 fn granted(at: Timestamp, station: &StationId, grant: &LimitGrant) -> Granted {
     Granted {
@@ -474,41 +490,6 @@ fn is_there(station: &Station) -> bool {
 fn current(reading: &Reading) -> Option<(Option<&str>, Current)> {
     match reading.value {
         ReadingValue::Current(current) => Some((reading.phase.as_deref(), current)),
-        _ => None,
-    }
-}
-
-/// The legs on which a car draws, as one set of readings tells: where it names each leg that is
-/// connected and no other (a grid's name for the only one says nothing), or where what it names
-/// makes up the whole power, so that nothing is left for a leg of which it says nothing.
-fn uses(
-    currents: &[(Option<&str>, Current)],
-    wiring: &EvseWiring,
-    watts: Option<i64>,
-) -> Option<[bool; 3]> {
-    let (mut named, mut uses, mut sum) = ([false; 3], [false; 3], Current::ZERO);
-    for (phase, current) in currents {
-        let Some(leg) = phase.and_then(leg) else { continue };
-        named[leg] = true;
-        uses[leg] |= *current >= DRAWS;
-        sum = sum.plus((*current).max(Current::ZERO));
-    }
-    let connected = usize::from(wiring.legs);
-    let is_foreign = (connected..3).any(|leg| named[leg]);
-    let is_whole = (0..connected).all(|leg| named[leg])
-        || watts.is_some_and(|watts| {
-            let most = i128::from(sum.plus(DRAWS).0) * i128::from(wiring.millivolts) / 1_000_000;
-            i128::from(watts) <= most
-        });
-    (is_whole && !is_foreign).then_some(uses)
-}
-
-/// The leg of a connector that a station calls so: `L1`, `L2-N`.
-fn leg(phase: &str) -> Option<usize> {
-    match phase.get(..2)? {
-        "L1" => Some(0),
-        "L2" => Some(1),
-        "L3" => Some(2),
         _ => None,
     }
 }

@@ -20,6 +20,7 @@ fn three_legs() -> Yard {
 fn reading(yard: &Yard, phase: Option<&str>, value: ReadingValue) -> Reading {
     let measurand = match value {
         ReadingValue::Power(_) => Measurand::PowerImport,
+        ReadingValue::Other { .. } => Measurand::Voltage,
         _ => Measurand::CurrentImport,
     };
     Reading {
@@ -90,6 +91,100 @@ fn a_leg_of_which_nothing_is_said_may_be_used() {
     // It has been so for a minute.
     yard.report(ReportKind::Updated, &[("L1", 16), ("L2", 0), ("L3", 0)]);
     assert_eq!(yard.evse().legs, Legs::ONE);
+}
+
+/// Says readings each half minute, and gives the legs that are known after each.
+fn legs_by(yard: &mut Yard, told: &[(Option<&str>, ReadingValue)], times: usize) -> Vec<Legs> {
+    let once = |_| {
+        let readings = told.iter().map(|(phase, value)| reading(yard, *phase, value.clone()));
+        let readings = readings.collect();
+        yard.say(StationEvent::Readings { evse: 1, readings });
+        let legs = yard.evse().legs;
+        yard.pass(30);
+        legs
+    };
+    (0..times).map(once).collect()
+}
+
+fn on(phase: &str, current: i64) -> (Option<&str>, ReadingValue) {
+    (Some(phase), ReadingValue::Current(Current(current)))
+}
+
+fn watts(phase: Option<&str>, watts: i64) -> (Option<&str>, ReadingValue) {
+    (phase, ReadingValue::Power(Power(watts)))
+}
+
+fn volts(phase: &str, volts: i64) -> (Option<&str>, ReadingValue) {
+    (Some(phase), ReadingValue::Other { thousandths: volts * 1_000, unit: "V".into() })
+}
+
+#[test]
+fn a_model_may_be_known_to_leave_out_legs_without_current() {
+    let (unknown, one) = (Legs::UNKNOWN, Legs::ONE);
+    for (omits, then) in [(None, unknown), (Some(false), unknown), (Some(true), one)] {
+        let mut config =
+            config(vec![circuit("grid", None, 100)], vec![point(0, "grid", "L1 L2 L3", 6)]);
+        let model = Some("true-true-Default".into());
+        let described = Model { model, omits_idle_phases: omits, ..config.models[0].clone() };
+        config.models.insert(0, described);
+        let mut yard = Yard::charging_at(&config);
+        assert_eq!(legs_by(&mut yard, &[on("L1", 16_000)], 4), [unknown, unknown, then, then]);
+        // Its power says otherwise.
+        let both = [on("L1", 16_000), watts(None, 11_000)];
+        assert_eq!(legs_by(&mut yard, &both, 3), [unknown; 3]);
+        // No leg is named.
+        let sum = [(None, ReadingValue::Current(amps(16)))];
+        assert_eq!(legs_by(&mut yard, &sum, 3), [unknown; 3]);
+    }
+}
+
+#[test]
+fn more_power_than_is_on_the_known_legs_is_on_others() {
+    let mut yard = three_legs();
+    let (unknown, one) = (Legs::UNKNOWN, Legs::ONE);
+    // It ends its charge with little on all, of which the others are not told, and begins anew.
+    let first = |current, all| [on("L1", current), watts(None, all)];
+    assert_eq!(legs_by(&mut yard, &first(1_100, 330), 3), [unknown, unknown, one]);
+    assert_eq!(legs_by(&mut yard, &first(16_000, 11_040), 4), [unknown; 4]);
+    assert_eq!(legs_by(&mut yard, &first(16_000, 3_680), 3), [unknown, unknown, one]);
+}
+
+#[test]
+fn the_voltage_may_be_a_tenth_more_and_is_believed_where_it_is_told() {
+    let (unknown, one) = (Legs::UNKNOWN, Legs::ONE);
+    // 250 V; another leg with as much at 207 V.
+    for (all, then) in [(8_000, one), (13_248, unknown)] {
+        let mut yard = three_legs();
+        let told = [on("L1", 32_000), watts(None, all)];
+        assert_eq!(legs_by(&mut yard, &told, 3), [unknown, unknown, then]);
+    }
+    let between = volts("L1-L2", 400);
+    for (told, then) in [
+        (vec![volts("L1-N", 250), between.clone()], one),
+        (vec![volts("L1-N", 230)], unknown),
+        (vec![between, volts("L2-N", 0)], one),
+    ] {
+        let mut yard = three_legs();
+        let told = [&[on("L1", 32_000), watts(None, 8_000)], &told[..]].concat();
+        assert_eq!(legs_by(&mut yard, &told, 3), [unknown, unknown, then], "{told:?}");
+    }
+}
+
+#[test]
+fn the_power_of_each_leg_says_where_no_current_does() {
+    let (unknown, two) = (Legs::UNKNOWN, Legs::TWO);
+    let legs = |third| [watts(Some("L1-N"), 3_680), watts(Some("L2-N"), 3_600), third];
+    let sum = (None, ReadingValue::Current(amps(16)));
+    for third in [watts(Some("L3-N"), 0), watts(None, 7_280)] {
+        let mut yard = three_legs();
+        assert_eq!(legs_by(&mut yard, &legs(third.clone()), 3), [unknown, unknown, two]);
+        // A current that names no leg does not hide it.
+        let mut yard = three_legs();
+        let told = [&legs(third)[..], &[sum.clone()]].concat();
+        assert_eq!(legs_by(&mut yard, &told, 3), [unknown, unknown, two]);
+    }
+    let mut yard = three_legs();
+    assert_eq!(legs_by(&mut yard, &legs(sum), 3), [unknown; 3], "the third is not told");
 }
 
 #[test]
