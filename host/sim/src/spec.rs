@@ -35,6 +35,8 @@ pub struct Spec {
     pub starts_offline: bool,
     /// Whether it tells energy in kWh.
     pub in_kwh: bool,
+    /// What it tells of its phases.
+    pub tells: Tells,
     /// Whether a 1.6 station sends its readings again with the stop.
     pub stop_data: bool,
     /// Whether a 2.1 station tells its availability by NotifyEvent.
@@ -48,6 +50,21 @@ pub struct Spec {
     pub tells_needs: bool,
     /// What is wrong with it.
     pub faults: Faults,
+}
+
+/// What a station tells of what flows on alternating current, beside the energy.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Tells {
+    /// The power, and the current of each phase that its car uses.
+    #[default]
+    UsedPhases,
+    /// The power, and the current of each phase that is connected (evcc #16966, #19420,
+    /// lbbrhzn/ocpp #1217, #1877).
+    AllPhases,
+    /// The current of each phase that its car uses, and no power.
+    UsedPhasesAlone,
+    /// The power alone.
+    Power,
 }
 
 /// What is wrong with a station. All off by default.
@@ -152,6 +169,7 @@ impl Spec {
             queue_max: 5_000,
             starts_offline: true,
             in_kwh: false,
+            tells: Tells::default(),
             stop_data: false,
             status_by_event: false,
             resumes: false,

@@ -3,6 +3,7 @@
 
 use crate::limits::Profile;
 use crate::settings::Setting;
+use crate::spec::Tells;
 
 /// What a driver presents.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -169,8 +170,28 @@ pub struct Reading {
     pub current_ma: i64,
     /// Phases in use; 0 is direct current.
     pub phases: u8,
+    /// Phases that are connected; 0 is direct current.
+    pub connected: u8,
     /// State of charge of the battery, where the station knows it.
     pub soc_permille: Option<u16>,
+}
+
+impl Reading {
+    /// The power, where the station tells it.
+    pub fn told_power(&self, tells: Tells) -> Option<i64> {
+        (self.connected == 0 || tells != Tells::UsedPhasesAlone).then_some(self.power_w)
+    }
+
+    /// The current of each phase of which the station tells it, from the first.
+    pub fn told_currents(&self, tells: Tells) -> impl Iterator<Item = i64> {
+        let (used, current) = (self.phases, self.current_ma);
+        let told = match tells {
+            Tells::UsedPhases | Tells::UsedPhasesAlone => used,
+            Tells::AllPhases => self.connected,
+            Tells::Power => 0,
+        };
+        (0..told).map(move |phase| if phase < used { current } else { 0 })
+    }
 }
 
 /// What a car tells of itself (ISO 15118).

@@ -220,6 +220,10 @@ impl Plug {
             power_w: self.draw.power_w,
             current_ma: self.draw.current_ma,
             phases: self.draw.phases,
+            connected: match self.supply {
+                Supply::Ac { phases, .. } => phases,
+                Supply::Dc { .. } => 0,
+            },
             soc_permille: soc.map(|soc| soc.clamp(0, 1000) as u16),
         }
     }

@@ -270,16 +270,15 @@ fn samples(spec: &Spec, reading: &Reading) -> Vec<ocpp::SampledValue> {
     } else {
         (wh.to_string(), UnitOfMeasure::Wh)
     };
-    let power = reading.power_w.to_string();
-    let mut all = vec![
-        sample(energy, Measurand::EnergyActiveImportRegister, unit, None),
-        sample(power, Measurand::PowerActiveImport, UnitOfMeasure::W, None),
-    ];
-    let current = milli(reading.current_ma).to_string();
+    let mut all = vec![sample(energy, Measurand::EnergyActiveImportRegister, unit, None)];
+    if let Some(power) = reading.told_power(spec.tells) {
+        let measurand = Measurand::PowerActiveImport;
+        all.push(sample(power.to_string(), measurand, UnitOfMeasure::W, None));
+    }
     let phases = [ocpp::Phase::L1, ocpp::Phase::L2, ocpp::Phase::L3];
-    for phase in phases.into_iter().take(usize::from(reading.phases)) {
-        let measurand = Measurand::CurrentImport;
-        all.push(sample(current.clone(), measurand, UnitOfMeasure::A, Some(phase)));
+    for (phase, current) in phases.into_iter().zip(reading.told_currents(spec.tells)) {
+        let (current, measurand) = (milli(current).to_string(), Measurand::CurrentImport);
+        all.push(sample(current, measurand, UnitOfMeasure::A, Some(phase)));
     }
     if let Some(soc) = reading.soc_permille {
         let soc = (soc / 10).to_string();

@@ -6,7 +6,7 @@ use busbar_charging::load::config::Config;
 use busbar_ocpp::Version;
 use busbar_sim::car::Supply;
 use busbar_sim::rng::Rng;
-use busbar_sim::spec::{ProfileFaults, Rejects, Spec};
+use busbar_sim::spec::{ProfileFaults, Rejects, Spec, Tells};
 use serde_json::{Value, json};
 
 use crate::simulation::plan::SECOND;
@@ -88,8 +88,11 @@ impl Kind {
     }
 
     /// What the host is told of its model.
-    fn model(self) -> Value {
-        let mut model = json!({ "model": format!("{self:?}"), "known_as": "standard" });
+    fn model(self, tells: Tells) -> Value {
+        let mut model = json!({ "model": name(self, tells), "known_as": "standard" });
+        if tells == Tells::UsedPhasesAlone && self != Unknown {
+            model["omits_idle_phases"] = json!(true);
+        }
         let told = match self {
             Sound | Liar | Drops | Denies => json!({}),
             Unknown => json!({ "known_as": "unknown" }),
@@ -246,7 +249,8 @@ impl Yard {
         };
         let circuits: Vec<_> = self.circuits.iter().enumerate().map(circuit).collect();
         let evses: Vec<_> = self.outlets.iter().map(point).collect();
-        let mut models: Vec<_> = self.kinds.iter().map(|kind| kind.model()).collect();
+        let mut models: Vec<_> =
+            (0..).zip(&self.kinds).map(|(n, kind)| kind.model(tells(n))).collect();
         if self.hides_profiles {
             models.iter_mut().for_each(|model| model["tells_profiles"] = json!(false));
         }
@@ -262,13 +266,33 @@ fn above(circuit: usize) -> Vec<usize> {
     std::iter::successors(Some(circuit), |circuit| CIRCUITS[*circuit].1).collect()
 }
 
+/// What stations tell of their phases: half of them all, as most that people show on the trackers
+/// (QUIRKS); two each only the used ones, those without the power, and the power alone.
+fn tells(number: usize) -> Tells {
+    match number {
+        0..6 => Tells::AllPhases,
+        6 | 7 => Tells::UsedPhases,
+        8 | 9 => Tells::UsedPhasesAlone,
+        _ => Tells::Power,
+    }
+}
+
+/// The name of a model: it does alike in all that load control can be told of it.
+fn name(kind: Kind, tells: Tells) -> String {
+    match tells {
+        Tells::UsedPhasesAlone => format!("{kind:?} without power"),
+        _ => format!("{kind:?}"),
+    }
+}
+
 fn spec(number: usize, kind: Kind, rng: &mut Rng) -> Spec {
     let version = [Version::V16, Version::V201, Version::V21][number % 3];
     let mut spec = Spec::new(&format!("CP-{number}"), version, rng.next_u64());
     if number.is_multiple_of(4) {
         spec.evses.push(Supply::Ac { phases: 3, max_ma: OUTLET_MA });
     }
-    spec.model = format!("{kind:?}");
+    spec.tells = tells(number);
+    spec.model = name(kind, spec.tells);
     spec.sample_s = 15;
     // The world ticks every second.
     spec.step_ms = 60 * SECOND;

@@ -41,13 +41,13 @@ fn samples(spec: &Spec, reading: &Reading) -> Vec<ocpp::SampledValueType> {
     } else {
         (milli(reading.energy_mwh), "Wh")
     };
-    let mut all = vec![
-        sample(energy, Measurand::EnergyActiveImportRegister, unit, None),
-        sample(Number::from(reading.power_w), Measurand::PowerActiveImport, "W", None),
-    ];
+    let mut all = vec![sample(energy, Measurand::EnergyActiveImportRegister, unit, None)];
+    if let Some(power) = reading.told_power(spec.tells) {
+        all.push(sample(Number::from(power), Measurand::PowerActiveImport, "W", None));
+    }
     let phases = [ocpp::PhaseEnumType::L1, ocpp::PhaseEnumType::L2, ocpp::PhaseEnumType::L3];
-    for phase in phases.into_iter().take(usize::from(reading.phases)) {
-        all.push(sample(milli(reading.current_ma), Measurand::CurrentImport, "A", Some(phase)));
+    for (phase, current) in phases.into_iter().zip(reading.told_currents(spec.tells)) {
+        all.push(sample(milli(current), Measurand::CurrentImport, "A", Some(phase)));
     }
     if let Some(soc) = reading.soc_permille {
         all.push(sample(Number::from(i64::from(soc / 10)), Measurand::SoC, "Percent", None));
