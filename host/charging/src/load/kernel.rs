@@ -30,7 +30,7 @@ use self::ledger::{GrantId, Ledger};
 use self::station::{Line, Station};
 use super::rows::EvseId;
 use crate::ids::{StationId, TransactionId};
-use crate::units::{Current, Timestamp};
+use crate::units::{Current, Millis, Timestamp};
 
 /// The kernel's state. EVSEs are named by their index in the rows.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -239,20 +239,24 @@ impl Kernel {
             Event::Returned { at, evse, grant, how } => self.returned(*at, evse, *grant, *how),
             Event::Restarted { at, known } => {
                 self.stations.iter_mut().for_each(|slot| slot.station.disconnect());
-                self.doubt_our_clock(*at, *known);
+                // Nobody knows by how much it was set, but that nothing happens before it did.
+                let set_back = Millis(at.since(*known).0.min(0));
+                self.doubt_our_clock(*at, *known, set_back);
             }
-            Event::ClockSet { at, known } => self.doubt_our_clock(*at, *known),
+            Event::ClockSet { at, known, by } => self.doubt_our_clock(*at, *known, *by),
         }
     }
 
     /// Ends of leases are by the clocks of stations, of which what is known is by ours: no lease
     /// counts as over from now on before its station is heard again.
-    fn doubt_our_clock(&mut self, at: Timestamp, known: Timestamp) {
+    fn doubt_our_clock(&mut self, at: Timestamp, known: Timestamp, by: Millis) {
         for evse in &mut self.evses {
             let credit = self.stations[evse.station as usize].station.credit(known);
-            evse.ledger.doubt_our_clock(at, known, credit);
+            evse.ledger.doubt_our_clock(at, known, by, credit);
+            evse.draw.clock_set(by);
+            evse.increased = evse.increased.map(|at| at.plus(by));
         }
-        self.stations.iter_mut().for_each(|slot| slot.station.doubt_our_clock());
+        self.stations.iter_mut().for_each(|slot| slot.station.doubt_our_clock(by));
     }
 
     fn slot(&mut self, id: &StationId) -> u32 {

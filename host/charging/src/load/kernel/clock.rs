@@ -124,10 +124,14 @@ impl Clock {
         self.early.clear();
     }
 
-    /// Our own clock was set, or nobody knows what it did meanwhile: what was heard is no measure
-    /// any more. Until something is, it is still the best guess of where a lease should end.
-    pub(super) fn doubt_ours(&mut self) {
+    /// Our own clock was set by so much, or nobody knows what it did meanwhile: what was heard is
+    /// no measure any more. Until something is, it is the best guess of where a lease should end.
+    pub(super) fn doubt_ours(&mut self, by: Millis) {
         self.begin();
+        for sample in &mut self.samples {
+            *sample = Sample { at: sample.at.plus(by), offset: sample.offset.minus(by) };
+        }
+        self.jumped = self.jumped.map(|at| at.plus(by));
         self.doubted = !self.samples.is_empty();
     }
 

@@ -52,6 +52,13 @@ impl Draw {
         self.last.filter(|(at, _)| is_fresh(*at)).map(|(_, draw)| draw)
     }
 
+    /// Our clock was set by so much: what was measured was so by another time.
+    pub(super) fn clock_set(&mut self, by: Millis) {
+        self.last = self.last.map(|(at, draw)| (at.plus(by), draw));
+        self.over = self.over.map(|at| at.plus(by));
+        self.obeys = self.obeys.map(|at| at.plus(by));
+    }
+
     /// Whether it does not keep to its limits.
     pub fn is_disobedient(&self) -> bool {
         self.disobedient || self.claimed().is_some()

@@ -7,7 +7,7 @@ use super::capability::Capability;
 use super::ledger::{GrantId, Lease};
 use crate::ids::{StationId, TransactionId};
 use crate::load::rows::EvseId;
-use crate::units::{Current, Timestamp};
+use crate::units::{Current, Millis, Timestamp};
 
 /// Something that changes the kernel's state. Replaying the same events gives the same state.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,6 +69,8 @@ pub enum Event {
     },
     /// Our own clock was set.
     ClockSet {
+        /// By how much, forward where that is positive.
+        by: Millis,
         /// When, by what it shows now.
         at: Timestamp,
         /// When it was last right: at the last decision before.

@@ -277,17 +277,24 @@ impl Ledger {
         self.base.held = Some(unlimited(maximum));
     }
 
-    /// Our clock is not believed from now on: what was over by it when it was, `known`, stays so,
-    /// and what was falling then falls anew.
+    /// Our clock was set by so much and is not believed from now on: what was over by it when it
+    /// was, `known`, stays so, and what was falling then falls anew.
     pub(super) fn doubt_our_clock(
         &mut self,
         at: Timestamp,
         known: Timestamp,
+        by: Millis,
         credit: Option<Credit>,
     ) {
         for layer in [&mut self.base, &mut self.running] {
             for held in layer.held.iter_mut().chain(&mut layer.in_flight) {
                 held.ended = held.has_ended(known, credit);
+                held.at = held.at.plus(by);
+                // The end that was written, by the station's clock, is the same.
+                held.lease = held.lease.map(|Lease { end, offset }| Lease {
+                    end: end.plus(by),
+                    offset: offset.minus(by),
+                });
             }
         }
         self.falling.retain(|falling| falling.until > known);

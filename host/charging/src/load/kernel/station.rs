@@ -159,8 +159,14 @@ impl Station {
         }
     }
 
-    pub(super) fn doubt_our_clock(&mut self) {
-        self.clock.doubt_ours();
+    /// Our clock was set by so much: what happened did so by another time.
+    pub(super) fn doubt_our_clock(&mut self, by: Millis) {
+        self.since = self.since.map(|at| at.plus(by));
+        self.booted = self.booted.map(|at| at.plus(by));
+        if let Line::Limit { since, .. } | Line::Taken { since } = &mut self.line {
+            *since = since.plus(by);
+        }
+        self.clock.doubt_ours(by);
     }
 
     pub(super) fn disconnect(&mut self) {

@@ -97,7 +97,7 @@ impl Load {
     fn clock_doubted(&mut self, doubted: &LoadClockDoubted) {
         let (at, known) = (doubted.at, self.decided);
         self.kernel.apply(&match doubted.by {
-            Some(_) => Event::ClockSet { at, known },
+            Some(by) => Event::ClockSet { at, known, by },
             None => Event::Restarted { at, known },
         });
         self.at_once(at);

@@ -185,6 +185,17 @@ fn a_lease_is_not_ended_by_our_own_clock() {
     );
 }
 
+/// What was said is not said again for it, and no line, boot or increase is of a time to come.
+#[test]
+fn our_own_clock_may_be_set_often_and_little_is_lost() {
+    let clock_set_every = Millis::from_secs(1_800);
+    let score = safe(Setting { clock_set_every, ..small(1) });
+    println!("{}", told(&score, 6));
+    assert!(score.drawn * 100 >= score.ideal * 75, "{}", told(&score, 6));
+    let messages = score.messages * 3_600 / score.seconds / 6;
+    assert!(messages <= 25, "{messages} messages per EVSE-hour");
+}
+
 fn small(seed: u64) -> Setting {
     Setting::new(one_row(6, 60, 6), seed)
 }

@@ -145,10 +145,10 @@ fn what_was_over_by_a_clock_that_was_right_stays_so_and_nothing_else_is() {
     accept(&mut ledger, 2, 3);
     let (set, hour) = (at(100), 3_600);
     let mut early = ledger.clone();
-    early.doubt_our_clock(at(100 + hour), set, CREDIT);
+    early.doubt_our_clock(at(100 + hour), set, Millis::from_secs(hour), CREDIT);
     assert_eq!(early.exposure(at(100 + hour), None), Current(20_000), "all it had fallen from");
     assert_eq!(early.exposure(at(5_000), None), Current(20_000), "its lease may go on");
-    ledger.doubt_our_clock(at(950 + hour), at(950), CREDIT);
+    ledger.doubt_our_clock(at(950 + hour), at(950), Millis::from_secs(hour), CREDIT);
     assert_eq!(ledger.exposure(at(950 + hour), None), FALLBACK, "it was over before");
 }
 
@@ -159,7 +159,7 @@ fn what_was_falling_when_our_clock_was_set_falls_anew() {
     accept(&mut ledger, 2, 3);
     ledger.grant(&granted(3, 60, 10));
     accept(&mut ledger, 3, 64);
-    ledger.doubt_our_clock(at(3_664), at(66), CREDIT);
-    assert_eq!(ledger.exposure(at(3_671), CREDIT), Current(20_000));
-    assert_eq!(ledger.exposure(at(3_672), CREDIT), Current(10_000));
+    ledger.doubt_our_clock(at(3_664), at(66), Millis(0), CREDIT);
+    assert_eq!(ledger.exposure(at(3_671), None), Current(20_000));
+    assert_eq!(ledger.exposure(at(3_672), None), Current(10_000));
 }
