@@ -180,7 +180,7 @@ fn the_power_of_each_leg_says_where_no_current_does() {
         assert_eq!(legs_by(&mut yard, &legs(third.clone()), 3), [unknown, unknown, two]);
         // A current that names no leg does not hide it.
         let mut yard = three_legs();
-        let told = [&legs(third)[..], &[sum.clone()]].concat();
+        let told = [&legs(third)[..], std::slice::from_ref(&sum)].concat();
         assert_eq!(legs_by(&mut yard, &told, 3), [unknown, unknown, two]);
     }
     let mut yard = three_legs();
