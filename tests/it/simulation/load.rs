@@ -142,7 +142,7 @@ const BROKEN_HOURS: i64 = 2;
 fn found(expected: &str, setting: impl Fn(u64) -> Setting) {
     let mut others = Vec::new();
     for seed in 0..BROKEN {
-        let setting = Setting { two_faced: false, ..setting(seed) };
+        let setting = Setting { two_faced: false, is_vague: false, ..setting(seed) };
         match day(&setting, BROKEN_HOURS) {
             Err(what) if what.contains(expected) => {
                 println!("{:?}, seed {seed}: {what}", setting.broken);

@@ -43,6 +43,8 @@ pub(super) struct Setting {
     pub(super) liars: usize,
     /// Two stations drop what they accept, or hold what they reject.
     pub(super) two_faced: bool,
+    /// Some stations do not tell all phases; else they all do.
+    pub(super) is_vague: bool,
     /// No station is asked which profiles it holds.
     pub(super) hides_profiles: bool,
     /// The meter measures the EVSEs too.
@@ -62,6 +64,7 @@ impl Setting {
             broken: Break::Nothing,
             liars: 0,
             two_faced: true,
+            is_vague: true,
             hides_profiles: false,
             whole_meter: false,
             crash_every: 3 * HOUR,
@@ -115,9 +118,7 @@ pub(super) struct Day {
 
 impl Day {
     pub(super) fn new(setting: Setting) -> Self {
-        let Setting { seed, liars, two_faced, room_ma, .. } = setting;
-        let (mut yard, specs) = Yard::new(seed, liars, two_faced, room_ma);
-        yard.hides_profiles = setting.hides_profiles;
+        let (yard, specs) = Yard::new(&setting);
         let mut rng = Rng::part(setting.seed, "day");
         let plan = Plan { faults: faults(), planned: Vec::new(), end: START, specs };
         let world = World::new(setting.seed, setting.broken, Pricer::Native, &plan);

@@ -9,6 +9,7 @@ use busbar_sim::rng::Rng;
 use busbar_sim::spec::{ProfileFaults, Rejects, Spec, Tells};
 use serde_json::{Value, json};
 
+use super::life::Setting;
 use crate::simulation::plan::SECOND;
 
 /// What is not managed, at most, on each line.
@@ -151,6 +152,8 @@ pub(super) struct Circuit {
 pub(super) struct Yard {
     /// None of its stations is asked which profiles it holds.
     pub(super) hides_profiles: bool,
+    /// Some of its stations do not tell all phases.
+    is_vague: bool,
     pub(super) outlets: Vec<Outlet>,
     pub(super) circuits: Vec<Circuit>,
     pub(super) kinds: Vec<Kind>,
@@ -170,7 +173,8 @@ const FEEDERS: [usize; 3] = [2, 3, 4];
 impl Yard {
     /// Twelve stations with fifteen EVSEs, one station in each dozen of those that lie, and the
     /// specs of the stations. A feeder has so much beyond the fallbacks of its EVSEs.
-    pub(super) fn new(seed: u64, liars: usize, two_faced: bool, room_ma: i64) -> (Self, Vec<Spec>) {
+    pub(super) fn new(setting: &Setting) -> (Self, Vec<Spec>) {
+        let Setting { seed, liars, two_faced, is_vague, room_ma, .. } = *setting;
         let mut rng = Rng::part(seed, "yard");
         let mut kinds = vec![IgnoresDuration, Hole, Deaf];
         kinds.extend(std::iter::repeat_n(Liar, liars));
@@ -183,7 +187,7 @@ impl Yard {
         for n in (1..kinds.len()).rev() {
             kinds.swap(n, rng.below(n as u64 + 1) as usize);
         }
-        let specs: Vec<_> = (0..12).map(|n| spec(n, kinds[n], &mut rng)).collect();
+        let specs: Vec<_> = (0..12).map(|n| spec(n, kinds[n], is_vague, &mut rng)).collect();
         let mut outlets = Vec::new();
         for (station, spec) in specs.iter().enumerate() {
             for evse in 1..=spec.evses.len() as u16 {
@@ -212,7 +216,7 @@ impl Yard {
                 _ => fallbacks + room_ma,
             };
         }
-        (Self { hides_profiles: false, outlets, circuits, kinds }, specs)
+        (Self { hides_profiles: setting.hides_profiles, is_vague, outlets, circuits, kinds }, specs)
     }
 
     /// What feeds a circuit.
@@ -250,7 +254,7 @@ impl Yard {
         let circuits: Vec<_> = self.circuits.iter().enumerate().map(circuit).collect();
         let evses: Vec<_> = self.outlets.iter().map(point).collect();
         let mut models: Vec<_> =
-            (0..).zip(&self.kinds).map(|(n, kind)| kind.model(tells(n))).collect();
+            (0..).zip(&self.kinds).map(|(n, kind)| kind.model(tells(n, self.is_vague))).collect();
         if self.hides_profiles {
             models.iter_mut().for_each(|model| model["tells_profiles"] = json!(false));
         }
@@ -268,8 +272,9 @@ fn above(circuit: usize) -> Vec<usize> {
 
 /// What stations tell of their phases: half of them all, as most that people show on the trackers
 /// (QUIRKS); two each only the used ones, those without the power, and the power alone.
-fn tells(number: usize) -> Tells {
+fn tells(number: usize, is_vague: bool) -> Tells {
     match number {
+        _ if !is_vague => Tells::AllPhases,
         0..6 => Tells::AllPhases,
         6 | 7 => Tells::UsedPhases,
         8 | 9 => Tells::UsedPhasesAlone,
@@ -285,13 +290,13 @@ fn name(kind: Kind, tells: Tells) -> String {
     }
 }
 
-fn spec(number: usize, kind: Kind, rng: &mut Rng) -> Spec {
+fn spec(number: usize, kind: Kind, is_vague: bool, rng: &mut Rng) -> Spec {
     let version = [Version::V16, Version::V201, Version::V21][number % 3];
     let mut spec = Spec::new(&format!("CP-{number}"), version, rng.next_u64());
     if number.is_multiple_of(4) {
         spec.evses.push(Supply::Ac { phases: 3, max_ma: OUTLET_MA });
     }
-    spec.tells = tells(number);
+    spec.tells = tells(number, is_vague);
     spec.model = name(kind, spec.tells);
     spec.sample_s = 15;
     // The world ticks every second.
