@@ -181,8 +181,9 @@ impl Engine {
             Event::Committed(id) => self.committed(id),
             Event::ClockSet(by) => {
                 let slots: Vec<SlotId> = self.subjects.iter().map(|(_, slot)| slot).collect();
+                // Before all that waits, which is decided by the new time.
                 for slot in slots {
-                    self.enqueue(slot, Input::ClockSet { by }, now);
+                    self.decide(slot, Input::ClockSet { by }, &Recalled::default(), now);
                 }
             }
         }
@@ -341,11 +342,15 @@ impl Engine {
             slot.queue = VecDeque::new();
         }
         self.queued -= 1;
-        self.counters.inputs += 1;
-        let was_deadline = matches!(input, Input::Deadline);
-        if was_deadline {
+        if matches!(input, Input::Deadline) {
             slot.deadline_queued = false;
         }
+        self.decide(id, input, recalled, now);
+    }
+
+    fn decide(&mut self, id: SlotId, input: Input, recalled: &Recalled, now: Timestamp) {
+        self.counters.inputs += 1;
+        let was_deadline = matches!(input, Input::Deadline);
         let ids = self.ids.next();
         let context = Context { network: &self.network, recalled, ids, policy: &self.policy };
         let outcome = match &self.subjects.get(id).site {

@@ -242,6 +242,9 @@ impl Kernel {
                 // Nobody knows by how much it was set, but that nothing happens before it did.
                 let set_back = Millis(at.since(*known).0.min(0));
                 self.doubt_our_clock(*at, *known, set_back);
+                self.evses.iter_mut().for_each(|evse| evse.draw.restarted());
+                let slots = self.stations.iter_mut();
+                slots.for_each(|slot| slot.station.clock.restarted(*at, *known));
             }
             Event::ClockSet { at, known, by } => self.doubt_our_clock(*at, *known, *by),
         }
@@ -305,6 +308,19 @@ impl Kernel {
         let index = self.slot(id);
         let slot = &mut self.stations[index as usize];
         slot.station.change(at, what);
+        // From here on its own clock says what is over, or nobody does.
+        let judged = match what {
+            StationChange::Connected | StationChange::Booted => true,
+            StationChange::Heard { .. } => {
+                slot.station.clock.jumped() == Some(at) || slot.station.credit(at).is_some()
+            }
+            _ => false,
+        };
+        if judged {
+            for evse in &slot.evses {
+                self.evses[*evse as usize].ledger.judge_ends_anew();
+            }
+        }
         if what == StationChange::Booted {
             slot.evses.iter().for_each(|evse| self.evses[*evse as usize].unanswered = 0);
         }

@@ -17,6 +17,7 @@ use busbar_charging::units::{Energy, Millis, Timestamp};
 use proptest::prelude::*;
 
 use super::world::{World, put_site, put_tariff, put_token, site, token};
+use crate::engine::Event;
 
 fn connected(incarnation: u64) -> StationEvent {
     let (dialect, remote) = (Dialect::V201, "192.0.2.1:1".into());
@@ -80,6 +81,22 @@ fn a_recall_holds_up_its_own_subject_only() {
     assert!(answered(&world, other) && !answered(&world, waits) && !answered(&world, behind));
     world.settle();
     assert!(answered(&world, waits) && answered(&world, behind));
+}
+
+#[test]
+fn a_clock_that_was_set_is_told_before_all_that_waits() {
+    let mut world = World::new();
+    world.hear("S1", connected(1));
+    world.hear("S1", booted());
+    world.settle();
+    world.hear("S1", StationEvent::Authorize { token: token(1) });
+    world.hear("S1", status(ConnectorStatus::Available));
+    let before = world.engine.counters();
+    assert_eq!((before.queued, before.recalling), (2, 1));
+    world.engine.handle(Event::ClockSet(Millis(3_600_000)), world.now);
+    let after = world.engine.counters();
+    assert_eq!(after.queued, 2, "what waits is decided by the new time");
+    assert_eq!(after.inputs - before.inputs, after.subjects, "all are told");
 }
 
 #[test]

@@ -247,8 +247,9 @@ impl Deciding {
     }
 
     fn drain_outputs(&mut self) {
-        let now = self.now();
-        while let Some(output) = self.poll(now) {
+        loop {
+            let now = self.now();
+            let Some(output) = self.poll(now) else { return };
             match output {
                 Output::Recall(id, needs) => self.readers.recall(id, needs),
                 Output::Commit(id, batch) => {

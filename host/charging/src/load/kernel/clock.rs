@@ -135,6 +135,12 @@ impl Clock {
         self.doubted = !self.samples.is_empty();
     }
 
+    /// Nobody knows how long we were away: one that is not trusted for a jump is not from now on.
+    pub(super) fn restarted(&mut self, at: Timestamp, known: Timestamp) {
+        let distrusted = |jumped: &Timestamp| known.since(*jumped) < DISTRUSTED_FOR;
+        self.jumped = self.jumped.map(|jumped| if distrusted(&jumped) { at } else { jumped });
+    }
+
     fn keep(&mut self, sample: Sample) {
         self.samples.retain(|kept| sample.at.since(kept.at) < KEPT_FOR);
         if self.samples.len() == KEPT {

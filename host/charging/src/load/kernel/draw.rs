@@ -59,6 +59,11 @@ impl Draw {
         self.obeys = self.obeys.map(|at| at.plus(by));
     }
 
+    /// Nobody looked meanwhile: its probation begins anew.
+    pub(super) fn restarted(&mut self) {
+        self.obeys = None;
+    }
+
     /// Whether it does not keep to its limits.
     pub fn is_disobedient(&self) -> bool {
         self.disobedient || self.claimed().is_some()

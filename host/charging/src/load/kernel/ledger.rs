@@ -277,6 +277,14 @@ impl Ledger {
         self.base.held = Some(unlimited(maximum));
     }
 
+    /// What was over by an earlier time of ours is judged anew.
+    pub(super) fn judge_ends_anew(&mut self) {
+        for layer in [&mut self.base, &mut self.running] {
+            let all = layer.held.iter_mut().chain(&mut layer.in_flight);
+            all.for_each(|held| held.ended = false);
+        }
+    }
+
     /// Our clock was set by so much and is not believed from now on: what was over by it when it
     /// was, `known`, stays so, and what was falling then falls anew.
     pub(super) fn doubt_our_clock(

@@ -100,6 +100,23 @@ impl Meter {
         self.counts_generation = counts;
     }
 
+    /// Our clock was set by so much and shows `now`: what was measured was so by another time.
+    pub(crate) fn clock_set(&mut self, now: Timestamp, by: Millis) {
+        self.last = self.last.map(|(at, value)| (at.plus(by), value));
+        let newest = now.0.div_euclid(SLOT.0);
+        let minutes = by.0.div_euclid(SLOT.0);
+        for (slot, _) in &mut self.slots {
+            *slot = slot.saturating_add(minutes).min(newest);
+        }
+        self.slots.dedup_by(|later, kept| {
+            let same = later.0 == kept.0;
+            if same {
+                kept.1 = kept.1.max(later.1);
+            }
+            same
+        });
+    }
+
     /// What the load is taken for now. What exports counts as nothing, for it can end at any time;
     /// where generation is counted, as the least that was exported lately, while the meter is
     /// heard. That ends with the reading that shows its end: others make room as after a cut that

@@ -40,6 +40,11 @@ pub(super) struct Held {
 }
 
 impl Held {
+    /// Our clock was set by so much.
+    pub(super) fn clock_set(&mut self, by: Millis) {
+        self.at = self.at.plus(by);
+    }
+
     fn is_known(&self, now: Timestamp) -> bool {
         now.since(self.at) < HOLDS_FOR
     }

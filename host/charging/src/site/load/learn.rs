@@ -100,6 +100,13 @@ impl Load {
             Some(by) => Event::ClockSet { at, known, by },
             None => Event::Restarted { at, known },
         });
+        // After a start nobody knows how long it was, but that nothing happens before it did.
+        let by = doubted.by.unwrap_or(Millis(at.since(known).0.min(0)));
+        self.decided = self.decided.min(at);
+        self.meters.iter_mut().flatten().for_each(|meter| meter.clock_set(at, by));
+        self.evses.iter_mut().for_each(|live| live.clock_set(by));
+        self.sources_moved(by);
+        self.planning.clock_set(by);
         self.at_once(at);
     }
 
@@ -446,10 +453,20 @@ impl Load {
 }
 
 impl Live {
+    /// Our clock was set by so much. Whether a car was seen for long is not known any more.
+    fn clock_set(&mut self, by: Millis) {
+        self.seen_since = None;
+        self.since = self.since.plus(by);
+        self.arrived = self.arrived.plus(by);
+        self.delay = self.delay.map(|end| end.plus(by));
+        self.flow = self.flow.map(|(at, power)| (at.plus(by), power));
+        self.tapers = self.tapers.map(|(at, current)| (at.plus(by), current));
+    }
+
     /// What readings say of the legs of its car.
     fn draws_on(&mut self, told: Told, at: Timestamp) {
         match told {
-            Told::Nothing => {}
+            Told::Nothing => return,
             Told::Uses(uses) => (0..3).for_each(|leg| self.seen[leg] |= uses[leg]),
             // What was believed of it is not so, or not any more.
             Told::More => {

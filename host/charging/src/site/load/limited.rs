@@ -143,6 +143,23 @@ pub(super) fn effective(config: &Config, limited: &[Limited]) -> Config {
 }
 
 impl Load {
+    /// Our clock was set by so much: sources were heard by another time, and by that is what
+    /// stations told of theirs. What others announced they did by the time of the world.
+    pub(super) fn sources_moved(&mut self, by: Millis) {
+        let of_stations: Vec<_> = self.limited.iter().map(Limited::circuit).collect();
+        for source in &mut self.sources {
+            source.heard = source.heard.map(|at| at.plus(by));
+            if of_stations.iter().any(|circuit| *source.circuit == **circuit) {
+                for window in &mut source.windows {
+                    window.from = window.from.plus(by);
+                    if window.until < Timestamp::NEVER {
+                        window.until = window.until.plus(by);
+                    }
+                }
+            }
+        }
+    }
+
     pub(super) fn station_limited(&mut self, fact: &LoadStationLimited) {
         let one =
             Limited { station: fact.station.clone(), evse: fact.evse, source: fact.source.clone() };

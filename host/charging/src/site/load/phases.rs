@@ -9,6 +9,9 @@ use crate::units::Current;
 /// The voltage of a line is within so many parts of a hundred of what it is named after (EN 50160).
 const VOLTAGE_PERCENT: i64 = 10;
 
+/// From so much on a leg, as much on one more is beyond all that is tolerated here.
+const MUCH: Current = Current(5_000);
+
 /// What readings say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Told {
@@ -25,19 +28,25 @@ pub(super) enum Told {
 /// - where what is on the legs that they name makes up the whole power, by the voltage that they
 ///   tell, else by a tenth more than the lines are named after. A car draws alike on the legs that
 ///   it uses, since it is told one limit for all: on one more it would take half as much again, or
-///   twice as much, and even at a tenth too little voltage that is more than the tolerance;
+///   twice as much, and even at a tenth too little voltage that is more than the tolerance. Only
+///   from 5 A on each leg: a car on standby draws little power for its current;
 /// - where the model is known to leave out only legs without current, and the power does not say
 ///   otherwise.
 ///
 /// Never where they name a leg that is not connected: a grid's name for the only one says nothing.
 /// Where no current is told by leg, the power of each leg says it.
 pub(super) fn told(now: &[&Reading], wiring: &EvseWiring, omits_idle: bool) -> Told {
-    let (mut named, mut uses, mut sum) = ([false; 3], [false; 3], Current::ZERO);
+    let mut most: [Option<Current>; 3] = [None; 3];
     for (leg, current) in by_leg(now, wiring) {
-        named[leg] = true;
-        uses[leg] |= current >= DRAWS;
-        sum = sum.plus(current.max(Current::ZERO));
+        // One leg may be told at several places.
+        most[leg] = most[leg].max(Some(current));
     }
+    let named = most.map(|leg| leg.is_some());
+    let uses = most.map(|leg| leg.is_some_and(|current| current >= DRAWS));
+    let used = || most.iter().flatten().filter(|current| **current >= DRAWS);
+    let is_much = used().all(|current| *current >= MUCH);
+    let sum =
+        most.iter().flatten().fold(Current::ZERO, |sum, leg| sum.plus((*leg).max(Current::ZERO)));
     let connected = usize::from(wiring.legs);
     if !named.contains(&true) || (connected..3).any(|leg| named[leg]) {
         return Told::Nothing;
@@ -47,7 +56,8 @@ pub(super) fn told(now: &[&Reading], wiring: &EvseWiring, omits_idle: bool) -> T
     }
     let microwatts = i128::from(sum.plus(DRAWS).0) * i128::from(millivolts(now, wiring));
     match whole_power(now).map(|watts| i128::from(watts) * 1_000_000 <= microwatts) {
-        Some(true) => Told::Uses(uses),
+        Some(true) if is_much => Told::Uses(uses),
+        Some(true) => Told::Nothing,
         Some(false) => Told::More,
         None if omits_idle => Told::Uses(uses),
         None => Told::Nothing,

@@ -98,6 +98,20 @@ impl Planning {
         self.next = Some(self.next.map_or(at, |next| next.min(at)));
     }
 
+    /// Our clock was set by so much. What is planned for a time stays so.
+    pub(super) fn clock_set(&mut self, by: Millis) {
+        let moved = |at: &mut Timestamp| *at = at.plus(by);
+        self.asked.iter_mut().chain(&mut self.next).for_each(moved);
+        self.scarce.values_mut().for_each(moved);
+        self.plan.iter_mut().for_each(|plan| moved(&mut plan.at));
+        self.surplus.iter_mut().for_each(|(at, _)| moved(at));
+        self.batteries.values_mut().for_each(|held| held.clock_set(by));
+        for wanted in &mut self.wanted {
+            moved(&mut wanted.at);
+            moved(&mut wanted.until);
+        }
+    }
+
     /// When it wants to be asked again.
     pub(super) fn due(&self) -> Option<Timestamp> {
         self.wanted.as_ref().map_or(self.next, |wanted| Some(wanted.until))

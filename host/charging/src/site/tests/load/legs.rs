@@ -138,13 +138,21 @@ fn a_model_may_be_known_to_leave_out_legs_without_current() {
     }
 }
 
+/// At the outlet and at the inlet, of a car on two legs.
+#[test]
+fn a_leg_that_is_told_at_two_places_carries_its_current_once() {
+    let twice = [on("L1", 16_000), on("L1", 16_000), watts(None, 7_360)];
+    assert_eq!(legs_by(&mut three_legs(), &twice, 3), [Legs::UNKNOWN; 3]);
+}
+
 #[test]
 fn more_power_than_is_on_the_known_legs_is_on_others() {
     let mut yard = three_legs();
     let (unknown, one) = (Legs::UNKNOWN, Legs::ONE);
     // It ends its charge with little on all, of which the others are not told, and begins anew.
     let first = |current, all| [on("L1", current), watts(None, all)];
-    assert_eq!(legs_by(&mut yard, &first(1_100, 330), 3), [unknown, unknown, one]);
+    assert_eq!(legs_by(&mut yard, &first(1_100, 330), 3), [unknown; 3], "too little to tell");
+    assert_eq!(legs_by(&mut yard, &first(6_000, 1_380), 3), [unknown, unknown, one]);
     assert_eq!(legs_by(&mut yard, &first(16_000, 11_040), 4), [unknown; 4]);
     assert_eq!(legs_by(&mut yard, &first(16_000, 3_680), 3), [unknown, unknown, one]);
 }

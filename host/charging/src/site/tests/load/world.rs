@@ -341,7 +341,9 @@ impl World {
     /// What it knows of limits to come is by its clock of before: it is told again.
     fn set_clock_of_host(&mut self) {
         self.next_set = self.now.plus(self.setting.clock_set_every);
-        let ahead = Millis::from_secs(self.random.between(-3_600, 3_600));
+        // By seconds, as time servers do, or by up to an hour.
+        let most = if self.random.per_mille(500) { 60 } else { 3_600 };
+        let ahead = Millis::from_secs(self.random.between(-most, most));
         let actions = self.host.set_clock(self.now, ahead, self.is_up());
         self.act(actions);
         if self.cut.announced || self.now >= self.cut.from {

@@ -166,3 +166,17 @@ fn a_clock_that_is_set_back_makes_no_reading_old_for_ever() {
     draw.measured(at(5), amps(16), amps(32));
     assert_eq!(draw.fresh(at(6)), Some(amps(16)));
 }
+
+#[test]
+fn a_meter_is_heard_on_when_our_clock_was_set_back_by_little() {
+    let mut meter = Meter::new(amps(100), Millis::from_secs(10));
+    for second in 0..600 {
+        meter.measured(at(second), amps(10));
+    }
+    meter.clock_set(at(555), Millis::from_secs(-45));
+    meter.measured(at(556), amps(40));
+    assert_eq!(meter.background(at(556)).load, amps(40));
+    assert_eq!(meter.background(at(587)).standing, Standing::Quantile);
+    meter.clock_set(at(4_187), Millis::from_secs(3_600));
+    assert_eq!(meter.background(at(4_160)).standing, Standing::Fresh, "nothing passed");
+}

@@ -163,3 +163,14 @@ fn what_was_falling_when_our_clock_was_set_falls_anew() {
     assert_eq!(ledger.exposure(at(3_671), None), Current(20_000));
     assert_eq!(ledger.exposure(at(3_672), None), Current(10_000));
 }
+
+#[test]
+fn what_stayed_over_is_judged_anew_once_its_station_is_heard() {
+    let mut ledger = commissioned();
+    ledger.grant(&granted(2, 0, 20));
+    accept(&mut ledger, 2, 3);
+    ledger.doubt_our_clock(at(950), at(950), Millis(0), CREDIT);
+    assert_eq!(ledger.exposure(at(960), None), FALLBACK);
+    ledger.judge_ends_anew();
+    assert_eq!(ledger.exposure(at(960), None), Current(20_000));
+}
