@@ -35,10 +35,10 @@ pub(super) fn known_key(data: &Path) -> Result<Option<InstallationKey>, String> 
     if !SledStore::is_there(&store).map_err(|error| error.to_string())? {
         let (store, key) = (store.display(), key.display());
         return Err(format!(
-            "{store} holds no store, while {key} is there: what this installation recorded is gone, \
-             or its first start did not come so far. Put the store back, mount its disk, or restore the newest backup into a new data \
-             folder with `busbar restore`; to begin anew without all that was recorded, remove \
-             {key} too"
+            "{store} holds no store, while {key} is there: what this installation recorded is \
+             gone, or its first start did not come so far. Put the store back, mount its disk, or \
+             restore the newest backup into a new data folder with `busbar restore`; to begin anew \
+             without all that was recorded, remove {key} too"
         ));
     }
     InstallationKey::open(data).map(Some).map_err(|error| error.to_string())

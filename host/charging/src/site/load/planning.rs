@@ -106,7 +106,7 @@ impl Planning {
         self.plan.iter_mut().for_each(|plan| moved(&mut plan.at));
         self.surplus.iter_mut().for_each(|(at, _)| moved(at));
         self.batteries.values_mut().for_each(|held| held.clock_set(by));
-        for wanted in &mut self.wanted {
+        if let Some(wanted) = &mut self.wanted {
             moved(&mut wanted.at);
             moved(&mut wanted.until);
         }
