@@ -251,8 +251,8 @@ pub struct LoadStationLimited {
 }
 
 /// `load.clock_doubted/1`: the host's own clock may not have gone on as it did, so what is known of
-/// the clocks of stations by it is no measure any more. No lease counts as over from then on before
-/// its station was heard again.
+/// the clocks of stations by it is no measure any more. No lease that was not over yet counts as
+/// over before its station was heard again.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LoadClockDoubted {
     /// When, by what it shows now.

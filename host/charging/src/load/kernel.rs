@@ -228,6 +228,9 @@ impl Kernel {
             Event::Capable { station, capability, .. } => {
                 let index = self.slot(station);
                 self.stations[index as usize].station.capability = *capability;
+                if !capability.leases() {
+                    self.judge_ends_anew(index);
+                }
             }
             Event::Station { at, station, what } => self.station_changed(*at, station, *what),
             Event::Evse { at, evse, what } => {
@@ -242,16 +245,16 @@ impl Kernel {
                 // Nobody knows by how much it was set, but that nothing happens before it did.
                 let set_back = Millis(at.since(*known).0.min(0));
                 self.doubt_our_clock(*at, *known, set_back);
-                self.evses.iter_mut().for_each(|evse| evse.draw.restarted());
+                self.evses.iter_mut().for_each(|evse| evse.draw.restarted(*at));
                 let slots = self.stations.iter_mut();
-                slots.for_each(|slot| slot.station.clock.restarted(*at, *known));
+                slots.for_each(|slot| slot.station.clock.restarted(*at, (*known).min(*at)));
             }
             Event::ClockSet { at, known, by } => self.doubt_our_clock(*at, *known, *by),
         }
     }
 
     /// Ends of leases are by the clocks of stations, of which what is known is by ours: no lease
-    /// counts as over from now on before its station is heard again.
+    /// that was not over yet counts as over before its station is heard again.
     fn doubt_our_clock(&mut self, at: Timestamp, known: Timestamp, by: Millis) {
         for evse in &mut self.evses {
             let credit = self.stations[evse.station as usize].station.credit(known);
@@ -308,19 +311,15 @@ impl Kernel {
         let index = self.slot(id);
         let slot = &mut self.stations[index as usize];
         slot.station.change(at, what);
-        // From here on its own clock says what is over, or nobody does.
         let judged = match what {
-            StationChange::Connected | StationChange::Booted => true,
-            StationChange::Heard { .. } => {
-                slot.station.clock.jumped() == Some(at) || slot.station.credit(at).is_some()
-            }
+            StationChange::Connected | StationChange::Booted | StationChange::Heard { .. } => true,
+            StationChange::KeepsDurations(keeps) => !keeps,
             _ => false,
         };
         if judged {
-            for evse in &slot.evses {
-                self.evses[*evse as usize].ledger.judge_ends_anew();
-            }
+            self.judge_ends_anew(index);
         }
+        let slot = &mut self.stations[index as usize];
         if what == StationChange::Booted {
             slot.evses.iter().for_each(|evse| self.evses[*evse as usize].unanswered = 0);
         }
@@ -354,8 +353,17 @@ impl Kernel {
                 if disobeys && (ended(Purpose::Default) || ended(Purpose::Transaction)) {
                     // Its lease was over and it went on: it gets no credit for one any more.
                     station.capability.keeps_durations = false;
+                    let station = evse.station;
+                    self.judge_ends_anew(station);
                 }
             }
+        }
+    }
+
+    /// From here on a station's own clock says what is over, or nobody does.
+    fn judge_ends_anew(&mut self, station: u32) {
+        for evse in &self.stations[station as usize].evses {
+            self.evses[*evse as usize].ledger.judge_ends_anew();
         }
     }
 

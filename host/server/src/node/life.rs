@@ -130,7 +130,7 @@ pub(super) fn run(birth: Birth, shared: Shared, born: impl FnOnce(&Life)) -> End
         Err(error) => return End::Failed(error),
     };
     let readers = Readers::start(reader, &life);
-    let now = clock::now();
+    let (now, steady) = (clock::now(), Instant::now());
     let engine = Engine::new(
         birth.seed,
         birth.incarnation,
@@ -153,7 +153,7 @@ pub(super) fn run(birth: Birth, shared: Shared, born: impl FnOnce(&Life)) -> End
         counted: Instant::now() - COUNT_EVERY,
         stopping: None,
         served: false,
-        watch: clock::Watch::new(now, Instant::now()),
+        watch: clock::Watch::new(now, steady),
     };
     let end = deciding.run(born);
     // The store is held by these threads: it must be gone before it can be opened again.

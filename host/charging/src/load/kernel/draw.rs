@@ -52,16 +52,20 @@ impl Draw {
         self.last.filter(|(at, _)| is_fresh(*at)).map(|(_, draw)| draw)
     }
 
-    /// Our clock was set by so much: what was measured was so by another time.
+    /// Our clock was set by so much. Where that is forward the time may have passed all the same, as
+    /// on a machine that slept: what was measured is as old as it looks.
     pub(super) fn clock_set(&mut self, by: Millis) {
-        self.last = self.last.map(|(at, draw)| (at.plus(by), draw));
+        self.last = self.last.map(|(at, draw)| (at.plus(by.min(Millis::ZERO)), draw));
         self.over = self.over.map(|at| at.plus(by));
         self.obeys = self.obeys.map(|at| at.plus(by));
     }
 
-    /// Nobody looked meanwhile: its probation begins anew.
-    pub(super) fn restarted(&mut self) {
+    /// Nobody looked, and nobody knows for how long: its probation begins anew, and what was
+    /// measured is old.
+    pub(super) fn restarted(&mut self, at: Timestamp) {
         self.obeys = None;
+        let old = at.plus(Millis(-SILENT.0 - 1));
+        self.last = self.last.map(|(last, draw)| (last.min(old), draw));
     }
 
     /// Whether it does not keep to its limits.

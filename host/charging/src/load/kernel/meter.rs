@@ -100,8 +100,12 @@ impl Meter {
         self.counts_generation = counts;
     }
 
-    /// Our clock was set by so much and shows `now`: what was measured was so by another time.
+    /// Our clock was set by so much and shows `now`. Where that is forward the time may have passed
+    /// all the same, as on a machine that slept: what was measured is as old as it looks.
     pub(crate) fn clock_set(&mut self, now: Timestamp, by: Millis) {
+        if by >= Millis::ZERO {
+            return;
+        }
         self.last = self.last.map(|(at, value)| (at.plus(by), value));
         let newest = now.0.div_euclid(SLOT.0);
         let minutes = by.0.div_euclid(SLOT.0);
@@ -115,6 +119,13 @@ impl Meter {
             }
             same
         });
+    }
+
+    /// The process was started and nobody knows for how long nothing was heard: nothing is increased
+    /// before the next reading.
+    pub(crate) fn restarted(&mut self, now: Timestamp) {
+        let old = now.plus(Millis(-BOUND_AFTER.0));
+        self.last = self.last.map(|(at, value)| (at.min(old), value));
     }
 
     /// What the load is taken for now. What exports counts as nothing, for it can end at any time;

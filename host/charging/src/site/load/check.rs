@@ -86,6 +86,14 @@ impl Check {
         }
     }
 
+    /// Our clock was set back by so much.
+    pub(super) fn clock_set(&mut self, by: Millis) {
+        for evse in self.evses.values_mut() {
+            evse.at = evse.at.map(|at| at.plus(by));
+            evse.profiles.clock_set(by);
+        }
+    }
+
     /// It is such a one.
     pub(super) fn is(&mut self, identity: Box<str>) {
         if self.identity != identity {

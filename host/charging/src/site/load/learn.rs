@@ -100,13 +100,21 @@ impl Load {
             Some(by) => Event::ClockSet { at, known, by },
             None => Event::Restarted { at, known },
         });
-        // After a start nobody knows how long it was, but that nothing happens before it did.
-        let by = doubted.by.unwrap_or(Millis(at.since(known).0.min(0)));
+        // After a start nobody knows how long it was, but that nothing happens before it did. Where
+        // it was set forward the time may have passed all the same, as on a machine that slept:
+        // what is as old as it looks is on the safe side.
+        let back = doubted.by.unwrap_or(at.since(known)).min(Millis::ZERO);
         self.decided = self.decided.min(at);
-        self.meters.iter_mut().flatten().for_each(|meter| meter.clock_set(at, by));
-        self.evses.iter_mut().for_each(|live| live.clock_set(by));
-        self.sources_moved(by);
-        self.planning.clock_set(by);
+        for meter in self.meters.iter_mut().flatten() {
+            meter.clock_set(at, back);
+            if doubted.by.is_none() {
+                meter.restarted(at);
+            }
+        }
+        self.evses.iter_mut().for_each(|live| live.clock_set(back));
+        self.sources_moved(at, doubted.by, known);
+        self.planning.clock_set(back);
+        self.checks.values_mut().for_each(|check| check.clock_set(back));
         self.at_once(at);
     }
 

@@ -143,18 +143,30 @@ pub(super) fn effective(config: &Config, limited: &[Limited]) -> Config {
 }
 
 impl Load {
-    /// Our clock was set by so much: sources were heard by another time, and by that is what
-    /// stations told of theirs. What others announced they did by the time of the world.
-    pub(super) fn sources_moved(&mut self, by: Millis) {
+    /// Our clock shows `at` and was set by so much; after a start nobody knows by how much, but that
+    /// it showed `known` before. What stations told is by times of ours. What others announced is by
+    /// the time of the world, but what had begun stays so: it may have been from then on.
+    pub(super) fn sources_moved(&mut self, at: Timestamp, by: Option<Millis>, known: Timestamp) {
+        let back = by.unwrap_or(at.since(known)).min(Millis::ZERO);
         let of_stations: Vec<_> = self.limited.iter().map(Limited::circuit).collect();
         for source in &mut self.sources {
-            source.heard = source.heard.map(|at| at.plus(by));
-            if of_stations.iter().any(|circuit| *source.circuit == **circuit) {
-                for window in &mut source.windows {
-                    window.from = window.from.plus(by);
+            let then = match by {
+                Some(by) => at.plus(Millis(by.0.saturating_neg())),
+                None => source.heard.map_or(known, |heard| heard.max(known)),
+            };
+            source.heard = source.heard.map(|heard| heard.plus(back).min(at));
+            let told_by_station = of_stations.iter().any(|circuit| *source.circuit == **circuit);
+            for window in &mut source.windows {
+                if told_by_station {
+                    // Where it is not sure which time passed, it holds for the longer.
+                    window.from = window.from.plus(back);
+                    let later = by.unwrap_or_default().max(Millis::ZERO);
                     if window.until < Timestamp::NEVER {
-                        window.until = window.until.plus(by);
+                        window.until = window.until.plus(later);
                     }
+                }
+                if window.from <= then {
+                    window.from = window.from.min(at);
                 }
             }
         }

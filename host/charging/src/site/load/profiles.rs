@@ -48,6 +48,11 @@ impl ProfilesCheck {
         self.wanted.is_some() && self.not_before.is_none_or(|at| at <= now)
     }
 
+    /// Our clock was set back by so much.
+    pub(super) fn clock_set(&mut self, by: Millis) {
+        self.not_before = self.not_before.map(|at| at.plus(by));
+    }
+
     fn pause(&mut self, at: Timestamp) {
         let doubled = self.doubts.saturating_add(self.unreported).clamp(1, DOUBLED + 1) - 1;
         self.not_before = Some(at.plus(Millis(AGAIN.0 << doubled)));

@@ -338,15 +338,18 @@ impl World {
         Current(if cut && is_grid { limit * self.setting.cut / 1_000 } else { limit })
     }
 
-    /// What it knows of limits to come is by its clock of before: it is told again.
+    /// What it knows of limits to come is by its clock of before: it is told again. What had begun
+    /// stays so where the clock was set back.
     fn set_clock_of_host(&mut self) {
         self.next_set = self.now.plus(self.setting.clock_set_every);
         // By seconds, as time servers do, or by up to an hour.
         let most = if self.random.per_mille(500) { 60 } else { 3_600 };
         let ahead = Millis::from_secs(self.random.between(-most, most));
+        let is_forward = ahead > self.host.ahead;
         let actions = self.host.set_clock(self.now, ahead, self.is_up());
         self.act(actions);
-        if self.cut.announced || self.now >= self.cut.from {
+        let begun = self.now >= self.cut.from;
+        if (begun && is_forward) || (!begun && self.cut.announced) {
             self.untold = Some(self.windows());
         }
     }

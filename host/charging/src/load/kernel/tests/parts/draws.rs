@@ -177,6 +177,10 @@ fn a_meter_is_heard_on_when_our_clock_was_set_back_by_little() {
     meter.measured(at(556), amps(40));
     assert_eq!(meter.background(at(556)).load, amps(40));
     assert_eq!(meter.background(at(587)).standing, Standing::Quantile);
+    // Forward, or asleep: nobody knows which.
     meter.clock_set(at(4_187), Millis::from_secs(3_600));
-    assert_eq!(meter.background(at(4_160)).standing, Standing::Fresh, "nothing passed");
+    assert_eq!(meter.background(at(4_187)).standing, Standing::Lost);
+    meter.measured(at(4_190), amps(20));
+    meter.restarted(at(4_191));
+    assert_eq!(meter.background(at(4_191)).standing, Standing::Bound);
 }
