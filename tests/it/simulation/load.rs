@@ -176,7 +176,7 @@ fn finds_an_acknowledgement_that_was_none() {
 fn finds_a_limit_that_a_crash_loses() {
     found("above a limit", |seed| Setting {
         broken: Break::LosesLimit,
-        crash_every: HOUR / 8,
+        crash_every: HOUR / 4,
         room_ma: 60_000,
         // What a station holds shows what the host has lost.
         hides_profiles: true,

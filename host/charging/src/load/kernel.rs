@@ -245,7 +245,7 @@ impl Kernel {
                 // Nobody knows by how much it was set, but that nothing happens before it did.
                 let set_back = Millis(at.since(*known).0.min(0));
                 self.doubt_our_clock(*at, *known, set_back);
-                self.evses.iter_mut().for_each(|evse| evse.draw.restarted(*at));
+                self.evses.iter_mut().for_each(|evse| evse.draw.restarted());
                 let slots = self.stations.iter_mut();
                 slots.for_each(|slot| slot.station.clock.restarted(*at, (*known).min(*at)));
             }

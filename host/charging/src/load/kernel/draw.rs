@@ -60,12 +60,9 @@ impl Draw {
         self.obeys = self.obeys.map(|at| at.plus(by));
     }
 
-    /// Nobody looked, and nobody knows for how long: its probation begins anew, and what was
-    /// measured is old.
-    pub(super) fn restarted(&mut self, at: Timestamp) {
+    /// Nobody looked meanwhile: its probation begins anew.
+    pub(super) fn restarted(&mut self) {
         self.obeys = None;
-        let old = at.plus(Millis(-SILENT.0 - 1));
-        self.last = self.last.map(|(last, draw)| (last.min(old), draw));
     }
 
     /// Whether it does not keep to its limits.
