@@ -52,8 +52,8 @@ impl Draw {
         self.last.filter(|(at, _)| is_fresh(*at)).map(|(_, draw)| draw)
     }
 
-    /// Our clock was set by so much. Where that is forward the time may have passed all the same, as
-    /// on a machine that slept: what was measured is as old as it looks.
+    /// Our clock was set by so much. Where that is forward the time may have passed all the same,
+    /// as on a machine that slept: what was measured is as old as it looks.
     pub(super) fn clock_set(&mut self, by: Millis) {
         self.last = self.last.map(|(at, draw)| (at.plus(by.min(Millis::ZERO)), draw));
         self.over = self.over.map(|at| at.plus(by));

@@ -143,9 +143,9 @@ pub(super) fn effective(config: &Config, limited: &[Limited]) -> Config {
 }
 
 impl Load {
-    /// Our clock shows `at` and was set by so much; after a start nobody knows by how much, but that
-    /// it showed `known` before. What stations told is by times of ours. What others announced is by
-    /// the time of the world, but what had begun stays so: it may have been from then on.
+    /// Our clock shows `at` and was set by so much; after a start nobody knows by how much, but
+    /// that it showed `known` before. What stations told is by times of ours. What others announced
+    /// is by the time of the world, but what had begun stays so: it may have been from then on.
     pub(super) fn sources_moved(&mut self, at: Timestamp, by: Option<Millis>, known: Timestamp) {
         let back = by.unwrap_or(at.since(known)).min(Millis::ZERO);
         let of_stations: Vec<_> = self.limited.iter().map(Limited::circuit).collect();
