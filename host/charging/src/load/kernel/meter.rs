@@ -121,8 +121,8 @@ impl Meter {
         });
     }
 
-    /// The process was started and nobody knows for how long nothing was heard: nothing is
-    /// increased before the next reading.
+    /// The process was started, by a clock that was set back, and nobody knows for how long nothing
+    /// was heard: nothing is increased before the next reading.
     pub(crate) fn restarted(&mut self, now: Timestamp) {
         let old = now.plus(Millis(-BOUND_AFTER.0));
         self.last = self.last.map(|(at, value)| (at.min(old), value));

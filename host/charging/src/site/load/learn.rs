@@ -107,7 +107,7 @@ impl Load {
         self.decided = self.decided.min(at);
         for meter in self.meters.iter_mut().flatten() {
             meter.clock_set(at, back);
-            if doubted.by.is_none() {
+            if doubted.by.is_none() && back < Millis::ZERO {
                 meter.restarted(at);
             }
         }
