@@ -111,7 +111,9 @@ impl Load {
                 meter.restarted(at);
             }
         }
-        self.evses.iter_mut().for_each(|live| live.clock_set(back));
+        if doubted.by.is_some() || back < Millis::ZERO {
+            self.evses.iter_mut().for_each(|live| live.clock_set(back));
+        }
         self.sources_moved(at, doubted.by, known);
         self.planning.clock_set(back);
         self.checks.values_mut().for_each(|check| check.clock_set(back));
