@@ -162,8 +162,7 @@ impl Engine {
             counters: Counters::default(),
         };
         engine.restore(restored);
-        let slots: Vec<SlotId> = engine.subjects.iter().map(|(_, slot)| slot).collect();
-        for slot in slots {
+        for slot in engine.subjects.slots() {
             engine.enqueue(slot, Input::Recovered, now);
         }
         engine
@@ -180,9 +179,8 @@ impl Engine {
             Event::Recalled(id, recalled) => self.recalled(id, &recalled, now),
             Event::Committed(id) => self.committed(id),
             Event::ClockSet(by) => {
-                let slots: Vec<SlotId> = self.subjects.iter().map(|(_, slot)| slot).collect();
                 // Before all that waits, which is decided by the new time.
-                for slot in slots {
+                for slot in self.subjects.slots() {
                     self.decide(slot, Input::ClockSet { by }, &Recalled::default(), now);
                 }
             }

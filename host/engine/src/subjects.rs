@@ -108,6 +108,11 @@ impl Subjects {
         self.index.iter().map(|(subject, id)| (subject, *id))
     }
 
+    /// Where all stand now, in order: deciding may make others.
+    pub(crate) fn slots(&self) -> Vec<SlotId> {
+        self.index.values().copied().collect()
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.index.len()
     }

@@ -279,10 +279,7 @@ impl Ledger {
 
     /// What was over by an earlier time of ours is judged anew.
     pub(super) fn judge_ends_anew(&mut self) {
-        for layer in [&mut self.base, &mut self.running] {
-            let all = layer.held.iter_mut().chain(&mut layer.in_flight);
-            all.for_each(|held| held.ended = false);
-        }
+        self.all_held().for_each(|held| held.ended = false);
     }
 
     /// Our clock was set by so much and is not believed from now on: what was over by it when it
@@ -294,19 +291,22 @@ impl Ledger {
         by: Millis,
         credit: Option<Credit>,
     ) {
-        for layer in [&mut self.base, &mut self.running] {
-            for held in layer.held.iter_mut().chain(&mut layer.in_flight) {
-                held.ended = held.has_ended(known, credit);
-                held.at = held.at.plus(by);
-                // The end that was written, by the station's clock, is the same.
-                held.lease = held.lease.map(|Lease { end, offset }| Lease {
-                    end: end.plus(by),
-                    offset: offset.minus(by),
-                });
-            }
+        for held in self.all_held() {
+            held.ended = held.has_ended(known, credit);
+            held.at = held.at.plus(by);
+            // The end that was written, by the station's clock, is the same.
+            held.lease = held
+                .lease
+                .map(|Lease { end, offset }| Lease { end: end.plus(by), offset: offset.minus(by) });
         }
         self.falling.retain(|falling| falling.until > known);
         self.falling.iter_mut().for_each(|falling| falling.until = at.plus(GRACE));
+    }
+
+    /// All that the station holds or may hold.
+    fn all_held(&mut self) -> impl Iterator<Item = &mut Held> {
+        let layers = [&mut self.base, &mut self.running].into_iter();
+        layers.flat_map(|layer| layer.held.iter_mut().chain(&mut layer.in_flight))
     }
 
     fn fall(&mut self, at: Timestamp, from: Current) {

@@ -114,7 +114,7 @@ impl Load {
         if doubted.by.is_some() || back < Millis::ZERO {
             self.evses.iter_mut().for_each(|live| live.clock_set(back));
         }
-        self.sources_moved(at, doubted.by, known);
+        self.sources_moved(doubted, back, known);
         self.planning.clock_set(back);
         self.checks.values_mut().for_each(|check| check.clock_set(back));
         self.at_once(at);

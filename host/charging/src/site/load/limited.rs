@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Load;
 use crate::fact::Fact;
-use crate::fact::load::{LimitWindow, LoadStationLimited};
+use crate::fact::load::{LimitWindow, LoadClockDoubted, LoadStationLimited};
 use crate::ids::StationId;
 use crate::input::schedule::{Limit, Schedule};
 use crate::load::circuit::{Circuit, CircuitKind, EvsePoint, ExternalSource};
@@ -143,11 +143,16 @@ pub(super) fn effective(config: &Config, limited: &[Limited]) -> Config {
 }
 
 impl Load {
-    /// Our clock shows `at` and was set by so much; after a start nobody knows by how much, but
-    /// that it showed `known` before. What stations told is by times of ours. What others announced
-    /// is by the time of the world, but what had begun stays so: it may have been from then on.
-    pub(super) fn sources_moved(&mut self, at: Timestamp, by: Option<Millis>, known: Timestamp) {
-        let back = by.unwrap_or(at.since(known)).min(Millis::ZERO);
+    /// Our clock was set, by `back` at least where it was set back; it showed `known` before. What
+    /// stations told is by times of ours. What others announced is by the time of the world, but
+    /// what had begun stays so: it may have been from then on.
+    pub(super) fn sources_moved(
+        &mut self,
+        doubted: &LoadClockDoubted,
+        back: Millis,
+        known: Timestamp,
+    ) {
+        let (at, by) = (doubted.at, doubted.by);
         let of_stations: Vec<_> = self.limited.iter().map(Limited::circuit).collect();
         for source in &mut self.sources {
             let then = match by {
