@@ -48,8 +48,8 @@ pub struct Report {
     pub limits_told: u32,
     /// See `limits_told`.
     pub limits_per_evse_hour: f64,
-    /// How often a car that charged was paused by its station.
-    pub pauses: u32,
+    /// Cars that charged and were paused by their stations.
+    pub pauses: Vec<Pause>,
     /// Energy that the stations gave.
     pub energy_kwh: f64,
     /// What was held against bounds.
@@ -80,6 +80,15 @@ pub struct Outage {
     pub at_ms: i64,
     /// When it took requests again.
     pub ready_ms: i64,
+}
+
+/// A car that charged was paused by its station.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Pause {
+    /// Where.
+    pub station: String,
+    /// When, in seconds of the run.
+    pub at_s: f64,
 }
 
 /// The grid connection at one moment.
@@ -123,7 +132,7 @@ impl Report {
         report.sum_up();
         report.exceed(scenario, plan, grid, samples);
         report.cuts = cuts(plan, grid, samples);
-        report.count(samples);
+        report.count(plan, samples);
         report.share_percent =
             scenario.bounds.busy_s.and_then(|busy_s| share(&report.series, busy_s));
         report.judge(scenario);
@@ -171,7 +180,7 @@ impl Report {
         (self.excess_a, self.excess_s) = (amps(worst), seconds(over_ms));
     }
 
-    fn count(&mut self, samples: &[Sample]) {
+    fn count(&mut self, plan: &Plan, samples: &[Sample]) {
         let (Some(first), Some(last)) = (samples.first(), samples.last()) else { return };
         let told = |sample: &Sample| sample.evses.iter().map(|evse| evse.told).sum::<u32>();
         let energy =
@@ -182,9 +191,12 @@ impl Report {
         self.limits_per_evse_hour = f64::from(self.limits_told) / (evses * hours).max(1e-9);
         self.energy_kwh = (energy(last) - energy(first)) as f64 / 1e6;
         for pair in samples.windows(2) {
-            let paused = pair[0].evses.iter().zip(&pair[1].evses);
-            let paused = paused.filter(|(before, after)| before.charges && after.paused);
-            self.pauses += paused.count() as u32;
+            let seen = plan.places.iter().zip(pair[0].evses.iter().zip(&pair[1].evses));
+            let paused = seen.filter(|(_, (before, after))| before.charges && after.paused);
+            self.pauses.extend(paused.map(|(place, _)| Pause {
+                station: place.identity.clone(),
+                at_s: seconds(pair[1].at_ms),
+            }));
         }
     }
 
@@ -204,7 +216,7 @@ impl Report {
             verdicts.push(Verdict::least("busy time", "share_percent_min", least, share));
         }
         if let Some(most) = bounds.pauses_max {
-            let pauses = measured(f64::from(self.pauses));
+            let pauses = measured(self.pauses.len() as f64);
             verdicts.push(Verdict::most("cars", "pauses_max", f64::from(most), pauses));
         }
         self.verdicts = verdicts;

@@ -51,7 +51,9 @@ impl Report {
             row(&format!("host killed at {at:.1} s"), format!("ready again after {away:.1} s"));
         }
         row("limits told per EVSE-hour", format!("{:.0}", self.limits_per_evse_hour));
-        row("cars paused", self.pauses.to_string());
+        let paused =
+            self.pauses.iter().map(|pause| format!(", {} at {:.1} s", pause.station, pause.at_s));
+        row("cars paused", format!("{}{}", self.pauses.len(), paused.collect::<String>()));
         row("energy", format!("{:.1} kWh", self.energy_kwh));
         text.push('\n');
         self.verdicts.iter().for_each(|verdict| text.push_str(&verdict.line()));
