@@ -21,7 +21,7 @@ fn fifty_stations_stay_under_their_limit_whatever_fails() {
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(output.status.success(), "{said}");
     let report: Value = serde_json::from_slice(&output.stdout).unwrap();
-    let bounds = serde_json::to_string_pretty(&report["verdicts"]).unwrap();
+    let bounds = format!("{:#}\npauses: {}", report["verdicts"], report["pauses"]);
 
     let versions: Vec<_> = numbers(&report["stations"]);
     assert_eq!(versions.iter().sum::<f64>(), 50.0);
