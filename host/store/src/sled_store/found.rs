@@ -32,17 +32,17 @@ impl Found {
     /// Looks, and changes nothing.
     pub(super) fn look(folder: &Path) -> Result<Self, StoreError> {
         let archive = folder.join(ARCHIVE_FOLDER);
-        let archived = archive.exists() && !block_files(&archive)?.is_empty();
+        let archived = is_there(&archive)? && !block_files(&archive)?.is_empty();
         let sled = folder.join(SLED_FOLDER);
         let kept = keeps(&sled).map_err(|error| io_error(&sled.display().to_string(), &error))?;
         let beside = match () {
-            () if folder.join(ROWS_FILE).exists() => Some(ROWS_FILE),
-            () if folder.join(TIP_FILE).exists() => Some(TIP_FILE),
+            () if is_there(&folder.join(ROWS_FILE))? => Some(ROWS_FILE),
+            () if is_there(&folder.join(TIP_FILE))? => Some(TIP_FILE),
             () if archived => Some(ARCHIVE_FOLDER),
             () if kept => Some("sled/snap"),
             () => None,
         };
-        Ok(Self { log: sled.join("db").exists(), beside })
+        Ok(Self { log: is_there(&sled.join("db"))?, beside })
     }
 
     /// True where anything of a store is.
@@ -68,6 +68,11 @@ impl Found {
             None => Ok(()),
         }
     }
+}
+
+/// Whether something is at a path. A disk that does not say so has not lost it.
+fn is_there(path: &Path) -> Result<bool, StoreError> {
+    path.try_exists().map_err(|error| io_error(&path.display().to_string(), &error))
 }
 
 /// True where sled left a snapshot of where its pages are.
@@ -102,10 +107,10 @@ pub(super) fn make(folder: &Path, options: &Options) -> Result<(), StoreError> {
     let (new, sled) = (folder.join(NEW_FOLDER), folder.join(SLED_FOLDER));
     let named = |error: io::Error| io_error(&new.display().to_string(), &error);
     // What first starts left that died, before they had a log.
-    if new.exists() {
+    if is_there(&new)? {
         fs::remove_dir_all(&new).map_err(named)?;
     }
-    if sled.exists() {
+    if is_there(&sled)? {
         clear(&sled).map_err(|error| io_error(&sled.display().to_string(), &error))?;
     }
     let failed = |error: sled::Error| sled_error(folder, "a new store", &error);
