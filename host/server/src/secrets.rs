@@ -32,9 +32,21 @@ impl InstallationKey {
     /// The file cannot be read or made, is not a key, or others may read it.
     pub fn open(data: &Path) -> io::Result<Self> {
         let path = data.join(KEY_FILE);
-        let text = read_or_create(&path, || Ok(hex(&random::<32>()?)))?;
+        Self::of(&path, &read_or_create(&path, || Ok(hex(&random::<32>()?)))?)
+    }
+
+    /// Reads the key of a folder that a host has used.
+    ///
+    /// # Errors
+    /// The file cannot be read, is not a key, or others may read it.
+    pub fn read(data: &Path) -> io::Result<Self> {
+        let path = data.join(KEY_FILE);
+        Self::of(&path, &read_private(&path)?)
+    }
+
+    fn of(path: &Path, text: &str) -> io::Result<Self> {
         let key = unhex(text.trim()).and_then(|bytes| bytes.try_into().ok());
-        key.map(Self).ok_or_else(|| bad(&path, "is not 64 hexadecimal digits"))
+        key.map(Self).ok_or_else(|| bad(path, "is not 64 hexadecimal digits"))
     }
 
     /// How a secret is kept.

@@ -44,11 +44,11 @@ pub(super) fn known_key(data: &Path) -> Result<Option<InstallationKey>, String> 
     InstallationKey::open(data).map(Some).map_err(|error| error.to_string())
 }
 
-/// Opens the store, and makes one only where `create` says so. What it gives hands out that store
-/// first, and opens it again after that.
+/// Opens the store, and makes one only where `create` says so: where no key says that there is one.
+/// What it gives hands out that store first, and opens it again after that.
 ///
 /// # Errors
-/// What the store says: which file, and what to do.
+/// What the store says: which file, and what to do; or the key of what was recorded is gone.
 pub(super) async fn open(
     config: &Config,
     create: bool,
@@ -72,16 +72,30 @@ pub(super) async fn open(
         Ok((Box::new(store), restored))
     };
     // Opening replays the log: not on the async threads.
+    let key = config.data.join(KEY_FILE);
     let opening = tokio::task::spawn_blocking(move || {
-        let first = open(create)?;
-        Ok::<_, StoreError>((first, open))
+        let first = open(create).map_err(|error| error.to_string())?;
+        if create && !first.1.heads.is_empty() {
+            return Err(keyless(&key));
+        }
+        Ok((first, open))
     });
     let opened = opening.await.map_err(|error| format!("opening the store failed: {error}"))?;
-    let (first, open) = opened.map_err(|error| error.to_string())?;
+    let (first, open) = opened?;
     let first = Mutex::new(Some(first));
     let open = move || {
         let first = lock(&first).take();
         first.map_or_else(|| open(false), Ok)
     };
     Ok((Box::new(open), keeper))
+}
+
+/// Under another key no station and no user of the API could log in, and nobody would know why.
+fn keyless(key: &Path) -> String {
+    format!(
+        "{} is gone, while the store beside it has recorded much: no password and no token would \
+         match any more. Put it back from the newest backup, or `busbar restore` that into a new \
+         data folder",
+        key.display()
+    )
 }

@@ -39,7 +39,7 @@ impl Stopped {
         let options = Options { read_only: true, ..Options::default() };
         let (store, restored) =
             SledStore::open(&folder, options).map_err(|error| failed(&error))?;
-        let key = InstallationKey::open(data)?;
+        let key = InstallationKey::read(data)?;
         let code_key = key.derive("compiled code").bytes();
         let plugins = PluginHost::open(data, code_key).map_err(|error| failed(&error))?;
         let reader = Arc::new(Whole { rows: missing_rows(restored), store: store.reader() });

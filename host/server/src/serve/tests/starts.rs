@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 
 use super::*;
 
@@ -43,6 +44,24 @@ async fn a_store_that_was_removed_is_not_begun_anew() {
     assert_eq!(names(data), left, "a refused start made something");
     // On purpose.
     fs::remove_file(key).unwrap();
+    run_once(data).await;
+}
+
+/// Under a new key no password would match.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_was_removed_is_not_made_anew() {
+    let folder = tempfile::tempdir().unwrap();
+    let (data, key) = (folder.path(), folder.path().join("installation.key"));
+    let host = Host::start(&config(data)).await.unwrap();
+    set_up(&host, data).await;
+    host.stop().await;
+    let kept = fs::read(&key).unwrap();
+    fs::remove_file(&key).unwrap();
+    let said = refused(&config(data)).await;
+    assert!(said.contains(&key.display().to_string()) && said.contains("restore"), "{said}");
+    assert!(!key.exists(), "a refused start made a key");
+    fs::write(&key, &kept).unwrap();
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).unwrap();
     run_once(data).await;
 }
 
