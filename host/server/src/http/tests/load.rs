@@ -73,6 +73,23 @@ async fn north() -> Rig {
 }
 
 #[tokio::test]
+async fn what_nobody_knows_of_a_base_load_is_no_number() {
+    let rig = Rig::ready(Dialect::V201).await;
+    let site = r#"{"name":"North","load":{"tree":{"circuit":[{"name":"grid","current":"63 A"},
+        {"name":"board","parent":"grid","meter":"M1","external":[{"source":"dso"}]}],
+        "evse":[{"evse":"CS1/1","circuit":"board","max":"32 A","fallback":"6 A"}]}}}"#;
+    let put = rig.put("/api/v1/sites/north", site).await;
+    assert_eq!(put.status, 201, "{}", put.text);
+    let read = async || {
+        let read = rig.get("/api/v1/sites/north/load").await.json;
+        read["circuits"][1]["rows"][0]["current_a"]["base_load"].clone()
+    };
+    assert_eq!(read().await, serde_json::Value::Null);
+    rig.put("/api/v1/sites/north/load/meters/M1", r#"{"current":["10 A","0 A","0 A"]}"#).await;
+    assert_eq!(read().await, 10);
+}
+
+#[tokio::test]
 async fn how_the_load_stands_now() {
     let rig = north().await;
     let path = "/api/v1/sites/north/load";

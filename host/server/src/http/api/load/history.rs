@@ -7,7 +7,7 @@ use std::sync::Arc;
 use axum::extract::State;
 use busbar_charging::row::{LoadSlot, RowBody};
 use busbar_charging::subject::Key;
-use busbar_charging::units::{Millis, Timestamp};
+use busbar_charging::units::{Millis, Power, Timestamp};
 use busbar_engine::store::Range;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -22,6 +22,9 @@ use crate::http::problem::{Kind, Problem, ProblemDetails};
 use crate::http::units::{Time, W, Wh};
 
 const DAY: Millis = Millis::from_secs(24 * 60 * 60);
+
+/// A power that only an unknown bound is taken for.
+const NO_SITE_DRAWS: Power = Power(1_000_000_000_000);
 
 /// Which history is wanted.
 #[derive(Debug, Default, Deserialize, IntoParams)]
@@ -71,8 +74,8 @@ pub struct HistorySlot {
     covered_ms: i64,
     /// The least that the connections to the grid might carry; null where nothing limits them.
     limit_w: Option<W>,
-    /// What is not managed.
-    base_load_w: W,
+    /// What is not managed; null where a silent meter may have shown anything.
+    base_load_w: Option<W>,
     /// What the acknowledged limits let running transactions draw.
     allocated_w: W,
     /// What they were measured to draw.
@@ -162,7 +165,7 @@ impl From<LoadSlot> for HistorySlot {
             from: Time(slot.start),
             covered_ms: slot.covered.0,
             limit_w: slot.limit.map(W),
-            base_load_w: W(slot.base),
+            base_load_w: Some(slot.base).filter(|base| *base < NO_SITE_DRAWS).map(W),
             allocated_w: W(slot.allocated),
             measured_w: W(slot.measured),
             measured_most_w: W(slot.most),

@@ -112,6 +112,9 @@ pub(super) struct RowLoad {
     base_load_standing: Standing,
 }
 
+/// A current that only an unknown bound is taken for.
+const NO_LINE_CARRIES: Current = Current(1_000_000_000_000);
+
 /// What may flow and what does, in the unit that the field is named after.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Flow<T> {
@@ -121,8 +124,8 @@ pub(super) struct Flow<T> {
     limit: Option<T>,
     /// What is kept free below the limit.
     reserve: T,
-    /// What is not managed and taken to flow here.
-    base_load: T,
+    /// What is not managed and taken to flow here; null where a silent meter may show anything.
+    base_load: Option<T>,
     /// Limit less base load less reserve: what there is for the EVSEs; null where nothing limits
     /// it.
     headroom: Option<T>,
@@ -360,7 +363,7 @@ impl<T> Flow<T> {
             configured_limit: row.configured.map(&shown),
             limit: row.limit.map(&shown),
             reserve: shown(row.reserve),
-            base_load: shown(row.base),
+            base_load: (row.base < NO_LINE_CARRIES).then(|| shown(row.base)),
             headroom: row.limit.map(|_| shown(row.headroom)),
             exposure: shown(row.exposure),
             measured: shown(row.drawn),
