@@ -46,7 +46,8 @@ pub struct Model {
     /// As it says when it boots; any where nothing is said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub vendor: Option<Box<str>>,
-    /// As it says when it boots; any where nothing is said.
+    /// As it says when it boots, which is at most 20 characters (BootNotificationRequest); any
+    /// where nothing is said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub model: Option<Box<str>>,
     /// What it was shown to be.

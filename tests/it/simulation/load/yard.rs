@@ -282,12 +282,15 @@ fn tells(number: usize, is_vague: bool) -> Tells {
     }
 }
 
-/// The name of a model: it does alike in all that load control can be told of it.
+/// The name of a model: it does alike in all that load control can be told of it. Of a longer one
+/// its stations could tell only the beginning, and the host would not know it.
 fn name(kind: Kind, tells: Tells) -> String {
-    match tells {
-        Tells::UsedPhasesAlone => format!("{kind:?} without power"),
+    let name = match tells {
+        Tells::UsedPhasesAlone => format!("{kind:?} idle"),
         _ => format!("{kind:?}"),
-    }
+    };
+    assert!(name.len() <= 20, "{name} does not fit a BootNotification");
+    name
 }
 
 fn spec(number: usize, kind: Kind, is_vague: bool, rng: &mut Rng) -> Spec {
