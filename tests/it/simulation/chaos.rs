@@ -9,13 +9,16 @@ use busbar_charging::network::Network;
 use busbar_charging::site::Site;
 use busbar_charging::subject::Subject;
 use busbar_charging::units::Millis;
-use busbar_engine::Tuning;
 use busbar_engine::store::Restored;
+use busbar_engine::{Event, Tuning};
 
 use super::host::Life;
 use super::net::Way;
 use super::plan::{Chaos, SECOND};
 use super::world::{Break, Happening, World};
+
+/// A clock that is set by more than this is seen to be.
+const SEEN: i64 = 2 * SECOND;
 
 impl World {
     pub(super) fn break_something(&mut self, chaos: &Chaos) {
@@ -34,13 +37,19 @@ impl World {
                 }
             }
             Chaos::Again { station } => self.say_again(*station),
-            Chaos::Clock { by } => {
-                self.skew += by;
-                self.was_skewed = true;
-                self.drain();
-            }
+            Chaos::Clock { by } => self.set_clock(*by),
             Chaos::WriteBehind(batches) => self.disk.write_behind(*batches),
         }
+    }
+
+    /// The host's clock is set; whoever watches over it sees that, where it is by much.
+    pub(super) fn set_clock(&mut self, by: i64) {
+        self.skew += by;
+        self.was_skewed = true;
+        if by.abs() > SEEN && self.broken != Break::TrustsItsClock {
+            self.tell(Event::ClockSet(Millis(by)));
+        }
+        self.drain();
     }
 
     fn cut(&mut self, conn: u64) {

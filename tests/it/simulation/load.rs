@@ -9,8 +9,8 @@
 //! What is drawn: stations of all versions and of sixteen kinds, sound and not; cars that come,
 //! taper and go; frames that take up to five seconds each way or get lost; stations that are
 //! offline, half open, without power, with clocks up to an hour off; operators' calls that are
-//! answered late; a host that dies and replays; a base load that wanders and its meter, which
-//! falls silent; cuts of the grid connection, announced or not.
+//! answered late; a host that dies and replays, and one whose clock is set; a base load that
+//! wanders and its meter, which falls silent; cuts of the grid connection, announced or not.
 //!
 //! What must hold: no row is ever over its limit, but for the reaction to a cut that nobody
 //! announced; and all that holds of every other seed.
@@ -135,6 +135,15 @@ fn a_meter_of_the_whole_site_will_do() {
     });
 }
 
+/// No lease of a station that is away is over because the host's clock says so.
+#[test]
+fn a_host_whose_clock_is_set_is_never_over() {
+    days("a_host_whose_clock_is_set_is_never_over", 2, |seed| Setting {
+        clock_every: HOUR / 3,
+        ..Setting::new(seed)
+    });
+}
+
 /// A break must be found within so many seeds of so many hours.
 const BROKEN: u64 = 12;
 const BROKEN_HOURS: i64 = 2;
@@ -180,6 +189,15 @@ fn finds_a_limit_that_a_crash_loses() {
         room_ma: 60_000,
         // What a station holds shows what the host has lost.
         hides_profiles: true,
+        ..Setting::new(seed)
+    });
+}
+
+#[test]
+fn finds_a_host_that_trusts_its_clock() {
+    found("above a limit", |seed| Setting {
+        broken: Break::TrustsItsClock,
+        clock_every: HOUR / 3,
         ..Setting::new(seed)
     });
 }

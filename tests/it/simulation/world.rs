@@ -45,6 +45,8 @@ pub(super) enum Break {
     TakesAnyAnswer,
     /// A crash loses what a grid operator said last.
     LosesLimit,
+    /// Nobody sees that the host's clock was set.
+    TrustsItsClock,
 }
 
 /// What happens at a point in time.

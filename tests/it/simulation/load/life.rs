@@ -55,6 +55,8 @@ pub(super) struct Setting {
     pub(super) lost: u16,
     /// What a feeder has beyond the fallbacks of its EVSEs.
     pub(super) room_ma: i64,
+    /// The host's clock is set that often, in the mean; never where that is 0.
+    pub(super) clock_every: i64,
 }
 
 impl Setting {
@@ -70,6 +72,7 @@ impl Setting {
             crash_every: 3 * HOUR,
             lost: 7,
             room_ma: 30_000,
+            clock_every: 0,
         }
     }
 }
@@ -111,6 +114,7 @@ pub(super) struct Day {
     /// What the host has yet to be told.
     untold: Option<Vec<Window>>,
     next_crash: i64,
+    next_clock: i64,
     /// When the host was up last, or down.
     up_since: i64,
     judge: Judge,
@@ -146,6 +150,7 @@ impl Day {
             cut: Cut { from: START, until: START, announced: true, excused: START },
             untold: None,
             next_crash: OPENS + setting.crash_every / 2,
+            next_clock: OPENS + setting.clock_every / 2,
             up_since: START,
             judge: Judge::default(),
             setting,
@@ -182,7 +187,8 @@ impl Day {
         tally.facts = self.world.oracle.facts as i64;
         tally.messages = self.world.oracle.limits as i64;
         self.world.net.weather = Weather::default();
-        if self.setting.broken == Break::Nothing {
+        // By a clock that was wrong, bills are held.
+        if self.setting.broken == Break::Nothing && self.setting.clock_every == 0 {
             finish::run(&mut self.world);
         }
         self.judge.score
@@ -191,6 +197,7 @@ impl Day {
     fn second(&mut self) {
         let now = self.world.now + SECOND;
         self.world.until(now);
+        self.clock(now);
         self.host(now);
         self.base(now);
         if now >= self.cut.until {
@@ -215,16 +222,32 @@ impl Day {
         let over = self.judge.score.over;
         self.judge.look(&self.yard, now, &flows, self.base, &self.cut);
         if over == 0 && self.judge.score.over > 0 {
-            self.show(now, &flows);
+            self.show(&flows);
         }
     }
 
     /// Says how it stands, to whoever reads along: `BUSBAR_TRACE=1` with one seed.
-    fn show(&self, now: i64, flows: &[Flow]) {
-        let view = self.world.oracle.sites[&Subject::Site(site(0))].load_view(Timestamp(now));
+    fn show(&self, flows: &[Flow]) {
+        let view = self.world.oracle.sites[&Subject::Site(site(0))].load_view(self.world.clock());
         for ((outlet, flow), evse) in self.yard.outlets.iter().zip(flows).zip(view.unwrap().evses) {
             self.world.trace(|| format!("{outlet:?} {flow:?} {evse:?}"));
         }
+    }
+
+    /// The host's clock is set, by seconds or by as much as an hour; it may be down just then. A
+    /// time that is told it means another moment afterwards, so not while something is cut.
+    fn clock(&mut self, now: i64) {
+        let is_cut = self.cut.from <= now + MINUTE && now <= self.cut.until;
+        let every = self.setting.clock_every;
+        if every == 0 || now < self.next_clock || is_cut {
+            return;
+        }
+        self.next_clock = now + self.rng.between(every / 2, every * 3 / 2) / SECOND * SECOND;
+        let by = match self.rng.chance(500) {
+            true => self.rng.between(-MINUTE, MINUTE),
+            false => self.rng.between(-HOUR, HOUR) - self.world.skew,
+        };
+        self.world.set_clock(by);
     }
 
     /// The process dies now and then, for seconds; once in a while for so long that leases end.
@@ -287,10 +310,11 @@ impl Day {
         self.world.ask(Subject::Site(site(0)), request);
     }
 
-    /// A cut every one or two hours, of a quarter of an hour; every other one is announced.
+    /// A cut every one or two hours, of a quarter of an hour; every other one is announced, but to
+    /// a host by whose clock it would come at another time.
     fn next_cut(&mut self) {
         let from = self.world.now + self.rng.between(3_600, 9_000) * SECOND;
-        let announced = self.rng.chance(500);
+        let announced = self.rng.chance(500) && self.setting.clock_every == 0;
         self.cut = Cut { from, until: from + 15 * MINUTE, announced, excused: from };
         match announced {
             true => self.untold = Some(self.windows()),
@@ -301,7 +325,9 @@ impl Day {
     fn windows(&self) -> Vec<Window> {
         let limit = Current(cut_to(self.yard.circuits[0].limit_ma));
         let limit = CircuitLimit { lines: Some([limit; 3]), power: None };
-        vec![Window { from: Timestamp(self.cut.from), until: Timestamp(self.cut.until), limit }]
+        let [from, until] =
+            [self.cut.from, self.cut.until].map(|at| Timestamp(at + self.world.skew));
+        vec![Window { from, until, limit }]
     }
 
     /// The grid operator's word reaches the host as soon as it is up.
