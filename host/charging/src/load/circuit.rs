@@ -15,7 +15,7 @@ pub use self::battery::BatteryPoint;
 pub(crate) use self::battery::shares;
 use super::amount::{Amount, Amps, PerLine, Watts};
 use super::legs::Rotation;
-use super::rows::{EvseId, Rows};
+use super::rows::{CircuitLimit, EvseId, Rows};
 use crate::units::Current;
 
 /// A site's electrical tree, as in TOML:
@@ -177,6 +177,16 @@ pub struct ExternalSource {
     pub fallback_power: Option<Watts>,
 }
 
+impl ExternalSource {
+    /// What stands when it is silent.
+    pub fn fallback(&self) -> CircuitLimit {
+        CircuitLimit {
+            lines: self.fallback_current.map(|current| current.0),
+            power: self.fallback_power.map(|power| power.0),
+        }
+    }
+}
+
 /// An EVSE on its circuit.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -247,7 +257,7 @@ impl Tree {
             return Err(problems);
         }
         let rows = compile::rows(self);
-        let mut problems = check::commissioning(&rows);
+        let mut problems = check::commissioning(self, &rows);
         problems.extend(battery::commissioning(self, &rows));
         if problems.is_empty() { Ok(rows) } else { Err(problems) }
     }

@@ -68,10 +68,7 @@ impl ExternalLimit {
         Self {
             circuit: (&*circuit.name).into(),
             source: (&*source.source).into(),
-            fallback: CircuitLimit {
-                lines: source.fallback_current.map(|current| current.0),
-                power: source.fallback_power.map(|power| power.0),
-            },
+            fallback: source.fallback(),
             timeout: source.timeout_seconds.map(|s| Millis::from_secs(i64::from(s))),
             heard: None,
             windows: Vec::new(),

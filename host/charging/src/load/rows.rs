@@ -131,16 +131,7 @@ impl Row {
     /// The limit that this row takes from one on its circuit, rounded down; `None` if the row
     /// limits something else.
     pub fn limit_from(&self, limit: &CircuitLimit) -> Option<Current> {
-        match self.kind {
-            RowKind::Line(line) => limit.lines.map(|lines| lines[line as usize]),
-            RowKind::Direction(line, _) => {
-                limit.lines.map(|lines| build::within_circle(lines[line as usize]))
-            }
-            RowKind::Power | RowKind::Cabinet => {
-                limit.power.map(|power| of_power(power, self.millivolts))
-            }
-            RowKind::Imbalance(..) => None,
-        }
+        self.kind.limit_from(limit, self.millivolts)
     }
 
     /// A value of this row in the unit that people know: power for power, else current.
@@ -150,6 +141,18 @@ impl Row {
 }
 
 impl RowKind {
+    /// What a limit of a circuit is for its row of this kind.
+    pub fn limit_from(self, limit: &CircuitLimit, millivolts: u32) -> Option<Current> {
+        match self {
+            Self::Line(line) => limit.lines.map(|lines| lines[line as usize]),
+            Self::Direction(line, _) => {
+                limit.lines.map(|lines| build::within_circle(lines[line as usize]))
+            }
+            Self::Power | Self::Cabinet => limit.power.map(|power| of_power(power, millivolts)),
+            Self::Imbalance(..) => None,
+        }
+    }
+
     /// A value of a row of this kind in the unit that people know.
     pub fn shown(self, value: Current, millivolts: u32) -> Amount {
         match self {

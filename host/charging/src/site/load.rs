@@ -45,7 +45,7 @@ use crate::load::kernel::Kernel;
 use crate::load::kernel::event::{Event, Wired};
 use crate::load::kernel::meter::Meter;
 use crate::load::legs::Legs;
-use crate::load::rows::Rows;
+use crate::load::rows::{Row, Rows};
 use crate::units::{Current, Energy, Millis, Power, Timestamp};
 
 /// While something charges, what there is is shared anew so often.
@@ -252,22 +252,25 @@ fn meters(config: &Config, rows: &Rows, before: Option<&Load>) -> Vec<Option<Met
         let circuit = circuits.find(|circuit| *circuit.name == *row.circuit)?;
         circuit.meter.as_ref()?;
         let known = before.and_then(|before| {
-            let same = |old: &crate::load::rows::Row| {
+            let same = |old: &Row| {
                 (&old.circuit, old.kind, old.base_max) == (&row.circuit, row.kind, row.base_max)
             };
             let index = before.rows.rows().iter().position(same)?;
             before.meters[index].clone()
         });
-        let most = if row.base_max > Current::ZERO {
-            row.base_max
-        } else {
-            row.limit.unwrap_or(Current(i64::MAX / 16))
-        };
-        let mut meter = known.unwrap_or_else(|| Meter::new(most, METER_PERIOD));
-        meter.count_generation(config.count_generation);
+        let mut meter = known.unwrap_or_else(|| Meter::new(Current::ZERO, METER_PERIOD));
+        set_up(&mut meter, row, config);
         Some(meter)
     });
     of_row.collect()
+}
+
+/// What the configuration says of a meter, whatever it has read.
+fn set_up(meter: &mut Meter, row: &Row, config: &Config) {
+    let carries = row.limit.unwrap_or(Current(i64::MAX / 16));
+    let most = if row.base_max > Current::ZERO { row.base_max } else { carries };
+    meter.bound(most, carries);
+    meter.count_generation(config.count_generation);
 }
 
 impl Site {

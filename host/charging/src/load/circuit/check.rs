@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{Circuit, CircuitKind, EvsePoint, LEAST_AC, Problem, Supply, Tree};
 use crate::load::amount::{Amount, Amps};
 use crate::load::legs::{Leg, Legs};
-use crate::load::rows::{EvseId, Rows, beside};
+use crate::load::rows::{CircuitLimit, EvseId, Rows, beside};
 use crate::units::Current;
 
 /// A limit below that is taken for a slip of the unit.
@@ -46,24 +46,37 @@ pub(super) fn check(tree: &Tree, known: Option<&BTreeSet<EvseId>>) -> Vec<Proble
 }
 
 /// The commissioning rule: in every row the fallbacks of all EVSEs fit beside the base load, so
-/// that the site is safe with no one to control it.
-pub(super) fn commissioning(rows: &Rows) -> Vec<Problem> {
+/// that the site is safe with no one to control it. And what holds while a source outside is silent
+/// bears them alone, for they are drawn whatever the building does.
+pub(super) fn commissioning(tree: &Tree, rows: &Rows) -> Vec<Problem> {
     let mut problems = Vec::new();
     for (index, row) in rows.rows().iter().enumerate() {
-        let Some(limit) = row.limit else { continue };
         let fallbacks =
             rows.load(index as u32, |evse| (rows.evses()[evse as usize].fallback, Legs::UNKNOWN));
+        let mut wrong =
+            |problem: String| problems.push(Problem { place: row.to_string(), problem });
         let sum = fallbacks.plus(row.base_max).plus(row.reserve);
-        if sum > limit {
-            let problem = format!(
+        if let Some(limit) = row.limit.filter(|limit| sum > *limit) {
+            wrong(format!(
                 "without control it carries {}: the fallbacks of its EVSEs add up to {}, the base \
                  load to {}, the reserve is {}; give some of its EVSEs a fallback of 0 A",
                 beside(row, sum, limit),
                 row.shown(fallbacks),
                 row.shown(row.base_max),
                 row.shown(row.reserve),
-            );
-            problems.push(Problem { place: row.to_string(), problem });
+            ));
+        }
+        let circuits = tree.circuits.iter().filter(|circuit| *circuit.name == *row.circuit);
+        for external in circuits.flat_map(|circuit| &circuit.external) {
+            let limit = row.limit_from(&external.fallback());
+            if let Some(limit) = limit.filter(|limit| fallbacks > *limit) {
+                wrong(format!(
+                    "the fallbacks of its EVSEs add up to {}, which is more than what holds while \
+                     {:?} is silent; give some of its EVSEs a fallback of 0 A",
+                    beside(row, fallbacks, limit),
+                    external.source,
+                ));
+            }
         }
     }
     problems
@@ -207,6 +220,14 @@ impl Check<'_> {
             }
             if external.timeout_seconds == Some(0) {
                 self.wrong(name, format!("external source {source:?}: a time-out of 0 seconds"));
+            }
+            if external.timeout_seconds.is_some() && external.fallback() == CircuitLimit::default()
+            {
+                let problem = format!(
+                    "external source {source:?}: a time-out and no fallback: say what holds once \
+                     it is silent, be it as much as the circuit carries"
+                );
+                self.wrong(name, problem);
             }
             let lines = external.fallback_current.iter().flat_map(|current| current.0);
             let power = external.fallback_power.map(|power| Current(power.0.0));

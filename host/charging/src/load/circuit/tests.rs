@@ -273,7 +273,14 @@ fn fallbacks_that_do_not_fit_are_refused_row_by_row() {
         tree.evses.push(point);
     }
     let said = problems(&tree);
-    assert_eq!(said.len(), 2, "{said:?}");
+    assert_eq!(said.len(), 3, "{said:?}");
+    assert!(
+        said[2].starts_with(
+            "grid connection, power: the fallbacks of its EVSEs add up to 78.66 of 29.999 kW, which \
+             is more than what holds while \"dso\" is silent"
+        ),
+        "{said:?}"
+    );
     assert!(
         said[0].starts_with(
             "grid connection, L1: without control it carries 176 of 170 A: \

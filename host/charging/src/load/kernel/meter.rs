@@ -26,7 +26,7 @@ const STEADY: i64 = 15;
 /// A reading that was so much later than now was taken before our clock was set back.
 pub(super) const SET_BACK: Millis = Millis::from_secs(60);
 
-/// A reading so many times above all that there can be is none.
+/// A reading so many times above all that there can be is not believed at once.
 const ABSURD: i64 = 4;
 
 /// A meter of what is not managed, on one row.
@@ -34,11 +34,17 @@ const ABSURD: i64 = 4;
 pub struct Meter {
     /// All that it can be, as configured.
     maximum: Current,
+    /// The most that its row carries, where that is more.
+    #[serde(default)]
+    carries: Current,
     period: Millis,
     last: Option<(Timestamp, Current)>,
     /// The largest value of each of the last minutes, the newest last.
     slots: Vec<(i64, Current)>,
     refused: u32,
+    /// The last reading, where it was far above all that there can be.
+    #[serde(default)]
+    jumped: Option<Current>,
     /// Whether what is exported makes room.
     #[serde(default)]
     counts_generation: bool,
@@ -87,12 +93,19 @@ impl Meter {
         let period = Millis(period.0.max(1));
         Self {
             maximum,
+            carries: maximum,
             period,
             last: None,
             slots: Vec::new(),
             refused: 0,
+            jumped: None,
             counts_generation: false,
         }
+    }
+
+    /// All that it can be, and what its row carries, as configured now.
+    pub fn bound(&mut self, maximum: Current, carries: Current) {
+        (self.maximum, self.carries) = (maximum, carries);
     }
 
     /// Counts what is exported as room, or does not.
@@ -134,7 +147,8 @@ impl Meter {
     /// nobody announced.
     pub fn background(&self, now: Timestamp) -> Background {
         let Some((at, value)) = self.last else {
-            let (load, standing) = (self.maximum, Standing::Lost);
+            let load = self.maximum.max(self.jumped.unwrap_or_default());
+            let standing = Standing::Lost;
             return Background { load, lately: load, standing };
         };
         let silent = now.since(at);
@@ -145,10 +159,11 @@ impl Meter {
             silent if silent.0 > self.period.0 * PERIODS => Standing::Quantile,
             _ => Standing::Fresh,
         };
+        let jumped = self.jumped.unwrap_or(value);
         let load = match standing {
             Standing::Fresh => value,
-            Standing::Quantile | Standing::Bound => self.quantile().max(value),
-            Standing::Lost => self.maximum.max(value),
+            Standing::Quantile | Standing::Bound => self.quantile().max(value).max(jumped),
+            Standing::Lost => self.maximum.max(value).max(jumped),
         };
         let least = match standing {
             Standing::Fresh if self.counts_generation => self.steady(now),
@@ -193,15 +208,19 @@ impl Meter {
     }
 
     /// A reading. One that cannot be (older than the last, or far above all that there can be) is
-    /// refused, and the meter counts as silent.
+    /// refused, and the meter counts as silent; one that is too high counts then, for if it stays
+    /// so it is no slip of the meter.
     pub fn measured(&mut self, at: Timestamp, value: Current) {
-        let limit = self.maximum.0.max(1).saturating_mul(ABSURD);
+        let limit = self.maximum.max(self.carries).0.max(1).saturating_mul(ABSURD);
         let old = self.last.is_some_and(|(last, _)| is_old(at, last));
         if old || value.0 > limit || value.0 < -limit {
             self.refused = self.refused.saturating_add(1);
+            if !old && value > Current::ZERO {
+                self.jumped = Some(value);
+            }
             return;
         }
-        self.last = Some((at, value));
+        (self.last, self.jumped) = (Some((at, value)), None);
         let slot = at.0.div_euclid(SLOT.0);
         match self.slots.last_mut() {
             Some((newest, largest)) if *newest == slot => *largest = value.max(*largest),

@@ -93,8 +93,9 @@ impl Load {
         self.kernel = body.kernel;
         self.evses = body.evses;
         self.meters = body.meters;
-        for meter in self.meters.iter_mut().flatten() {
-            meter.count_generation(self.config.count_generation);
+        for (meter, row) in self.meters.iter_mut().zip(self.rows.rows()) {
+            let Some(meter) = meter else { continue };
+            super::set_up(meter, row, &self.config);
         }
         self.checks = body.checks;
         (self.due, self.decided) = (body.due, body.decided);

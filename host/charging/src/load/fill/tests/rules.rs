@@ -156,17 +156,23 @@ fn nobody_starves() {
 
 /// Minutes that each of eight cars charged, and the longest that one waited.
 fn two_days(policy: Policy, classes: u8) -> (Vec<i64>, i64) {
-    let rows = site(8, 1);
+    turns(policy, classes, 8, Current(20_000), 2 * 24 * 60)
+}
+
+/// The same of so many cars that want without end, with so much room, in so many minutes.
+fn turns(policy: Policy, classes: u8, cars: usize, room: Current, minutes: i64) -> (Vec<i64>, i64) {
+    let rows = site(cars, 1);
+    let headroom = vec![room; 6];
     let settings = Settings { policy, ..Settings::default() };
-    let mut states = vec![wants(16); 8];
+    let mut states = vec![wants(16); cars];
     for (n, state) in states.iter_mut().enumerate() {
         state.class = n as u8 % classes;
     }
     let mut filler = Filler::default();
-    let (mut served, mut longest) = (vec![0; 8], 0);
-    for minute in (0..2 * 24 * 60).step_by(5) {
+    let (mut served, mut longest) = (vec![0; cars], 0);
+    for minute in (0..minutes).step_by(5) {
         let now = Timestamp(minute * MINUTE);
-        let filled = filler.tick(&rows, &settings, now, &amps(6, 20), &states);
+        let filled = filler.tick(&rows, &settings, now, &headroom, &states);
         for (n, state) in states.iter_mut().enumerate() {
             let on = filled.allocations[n].limit > Current::ZERO;
             served[n] += if on { 5 } else { 0 };
@@ -179,6 +185,45 @@ fn two_days(policy: Policy, classes: u8) -> (Vec<i64>, i64) {
         }
     }
     (served, longest)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    /// However many they are and however little there is, but for one of them: nobody waits for
+    /// longer than an hour for each other car, and nobody is never served.
+    #[test]
+    fn nobody_starves_whoever_is_there(
+        laxity in any::<bool>(),
+        cars in 2_usize..12,
+        room in 6_000_i64..40_000,
+    ) {
+        let policy = if laxity { Policy::Laxity } else { Policy::Fair };
+        let (served, longest) = turns(policy, 1, cars, Current(room), 24 * 60);
+        prop_assert!(longest <= 60 * cars as i64, "{cars} cars, {room} mA: {longest} minutes");
+        prop_assert!(served.iter().all(|minutes| *minutes > 0), "{served:?}");
+    }
+
+    /// A car alone gets what it can take, wherever it is and whatever there is beyond that.
+    #[test]
+    fn whoever_is_alone_gets_his_maximum(
+        laxity in any::<bool>(),
+        feeders in 1_usize..4,
+        (evses, place) in (1_usize..12).prop_flat_map(|evses| (Just(evses), 0..evses)),
+        max in 6_i64..=32,
+        more in proptest::collection::vec(0_i64..100_000, 12),
+    ) {
+        let rows = site(evses, feeders);
+        let policy = if laxity { Policy::Laxity } else { Policy::Fair };
+        let settings = Settings { policy, ..Settings::default() };
+        let mut states = vec![EvseState::default(); evses];
+        states[place] = wants(max);
+        let headroom: Vec<_> = more.iter().map(|more| Current(max * 1_000 + more)).collect();
+        let headroom = &headroom[..rows.rows().len()];
+        let mut filler = Filler::default();
+        let filled = filler.tick(&rows, &settings, Timestamp(0), headroom, &states);
+        prop_assert_eq!(filled.allocations[place].limit, Current(max * 1_000));
+    }
 }
 
 /// The second tick over the same site needs no memory that the first did not take.

@@ -99,8 +99,27 @@ fn a_base_load_takes_from_what_there_is_and_a_silent_meter_from_all() {
     read(&mut host, START.plus(Millis::from_secs(10)), amps(-20), true);
     read(&mut host, START.plus(Millis::from_secs(11)), amps(900), false);
     assert_eq!(headroom(&host, START.plus(Millis::from_secs(12))), (amps(100), false));
-    let silent = START.plus(Millis::from_secs(400));
-    assert_eq!(headroom(&host, silent), (amps(20), true));
+    // Unless it stays so: then it is no slip of the meter.
+    assert_eq!(headroom(&host, START.plus(Millis::from_secs(45))), (amps(-800), false));
+    // More than is configured, and no more than the circuit carries, is what flows there.
+    read(&mut host, START.plus(Millis::from_secs(50)), amps(95), false);
+    assert_eq!(headroom(&host, START.plus(Millis::from_secs(50))), (amps(5), false));
+    let silent = START.plus(Millis::from_secs(450));
+    assert_eq!(headroom(&host, silent), (amps(5), true));
+}
+
+/// What a site's meter can show is what its circuit carries, however that changes.
+#[test]
+fn a_meter_counts_with_what_its_circuit_carries_now() {
+    let tree = |limit: i64| {
+        let mut grid = circuit("grid", None, limit);
+        grid.meter = Some("main".into());
+        config(vec![grid], vec![point(0, "grid", "L1", 6)])
+    };
+    let mut host = Host::new(Break::None, START, &tree(63));
+    host.ask(START, Request::PutSite(Box::new(put(&tree(200))), Precondition::None));
+    let row = host.site.load_view(START).unwrap().rows[0].clone();
+    assert_eq!((row.base, row.headroom), (amps(200), amps(0)));
 }
 
 #[test]
@@ -108,6 +127,13 @@ fn a_source_that_is_silent_leaves_its_fallback() {
     let mut tree = one_row(2, 100, 6);
     let source = &mut tree.tree.circuits[0].external[0];
     source.timeout_seconds = Some(120);
+    let problem = tree.compile().unwrap_err()[0].to_string();
+    assert!(problem.contains("no fallback"), "{problem}");
+    let source = &mut tree.tree.circuits[0].external[0];
+    source.fallback_current = Some(crate::load::amount::PerLine::all(amps(11)));
+    let problem = tree.compile().unwrap_err()[0].to_string();
+    assert!(problem.contains("holds while \"dso\" is silent"), "{problem}");
+    let source = &mut tree.tree.circuits[0].external[0];
     source.fallback_current = Some(crate::load::amount::PerLine::all(amps(40)));
     let mut host = Host::new(Break::None, START, &tree);
     let limit = |host: &Host, at: Timestamp| host.site.load_view(at).unwrap().rows[0].limit;
