@@ -86,7 +86,11 @@ const NOT_YET: [(usize, &str); 15] = [
     (14, "no certificates are signed: SignCertificate is always answered as rejected"),
     (19, "no drivers: the API has one operator's token"),
     (20, "no drivers; a remote start is bound to no plug"),
-    (29, "the host fetches no address: no webhooks, no OCPI, no http for plugins"),
+    (
+        29,
+        "the host fetches no address that anyone can give it: no webhooks, no OCPI, no http for \
+         plugins; that of a VTN stands in its configuration, and redirects are refused",
+    ),
     (30, "nothing is uploaded to the host by stations"),
     (31, "no firmware catalogue: UpdateFirmware is an operator's own command"),
     (41, "no local lists are kept"),

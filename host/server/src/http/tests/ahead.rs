@@ -1,6 +1,7 @@
 //! What people say over the API of what is to come.
 
 use busbar_charging::fact::station::Dialect;
+use busbar_charging::units::{Current, Millis};
 
 use super::rig::Rig;
 
@@ -81,4 +82,40 @@ async fn a_battery_is_told_of_and_shown_with_what_it_is_to_do() {
     assert_eq!(battery["power_w"], -1_200);
     assert_eq!(battery["stale"], false);
     assert_eq!(shown["configuration"]["tree"]["battery"][0]["capacity_wh"], 9_000);
+}
+
+#[tokio::test]
+async fn what_is_planned_is_shown_for_all_and_for_each_car() {
+    let rig = Rig::ready(Dialect::V201).await;
+    let load = "/api/v1/sites/north/load";
+    assert_eq!(rig.put("/api/v1/sites/north", &SITE.replace("600", "0")).await.status, 201);
+    let placed = rig.put("/api/v1/stations/CS1/site", r#"{"site_id":"north"}"#).await;
+    assert_eq!(placed.status, 201, "{}", placed.text);
+    rig.takes_all();
+    rig.world.connect("CS1", Dialect::V201);
+    let meter = r#"{"current":["10 A","10 A","10 A"]}"#;
+    rig.put(&format!("{load}/meters/M1"), meter).await;
+    rig.world.pass(20);
+    rig.world.draw("CS1", "T1", 0, Current(6_000));
+    let hours = |hours: i64| rig.world.now().plus(Millis::from_secs(3_600 * hours));
+    let slot = |from, until, price: &str| {
+        format!(r#"{{"from":"{}","until":"{}","per_kwh":"{price}"}}"#, hours(from), hours(until))
+    };
+    let slots = [slot(0, 4, "0.40"), slot(4, 10, "0.10")].join(",");
+    let put = rig.put(&format!("{load}/prices"), &format!(r#"{{"slots":[{slots}]}}"#)).await;
+    assert_eq!(put.status, 204, "{}", put.text);
+    let wish = format!(r#"{{"energy_wh":10000,"departure":"{}"}}"#, hours(10));
+    let put = rig.put(&format!("{load}/wishes/CS1/1"), &wish).await;
+    assert_eq!(put.status, 204, "{}", put.text);
+    rig.world.pass(330);
+
+    let shown = rig.get(load).await.json;
+    let power: Vec<_> =
+        shown["plan"].as_array().unwrap().iter().map(|run| &run["power_w"]).collect();
+    assert_eq!(power[0], 0, "the dear hours are left out: {shown}");
+    assert!(power.iter().any(|power| power.as_f64().unwrap() > 1_000.0), "{power:?}");
+    let own = shown["evses"][0]["plan"].as_array().unwrap();
+    assert_eq!(own[0]["at_most_a"], 0, "{own:?}");
+    assert!(own.iter().any(|run| run["at_most_a"] != 0), "{own:?}");
+    assert_eq!(shown["prices"][1]["per_kwh"], "0.1");
 }

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use busbar_charging::fact::station::Dialect;
-use busbar_charging::input::CommandReturned;
 use busbar_charging::units::{Current, Timestamp};
 
 use super::events::Follower;
@@ -64,11 +63,7 @@ async fn north() -> Rig {
     assert_eq!(rig.put("/api/v1/sites/north", SITE).await.status, 201);
     let placed = rig.put("/api/v1/stations/CS1/site", r#"{"site_id":"north"}"#).await;
     assert_eq!(placed.status, 201, "{}", placed.text);
-    *rig.world.answer.lock().unwrap() = Some(CommandReturned::Answered {
-        response: "{}".into(),
-        status: Some("Accepted".into()),
-        message_id: "m".into(),
-    });
+    rig.takes_all();
     rig
 }
 
@@ -107,8 +102,8 @@ async fn how_the_load_stands_now() {
 
     let meter = r#"{"current":["10 A","-2.5 A","0 A"]}"#;
     rig.put("/api/v1/sites/north/load/meters/M1", meter).await;
-    let limit =
-        r#"{"circuit":"grid","limits":[{"until":"2099-01-01T00:00:00Z","current":"40 A"}]}"#;
+    let limit = r#"{"circuit":"grid","limits":[{"until":"2098-01-01T00:00:00Z","current":"50 A"},
+        {"until":"2099-01-01T00:00:00Z","current":"40 A"}]}"#;
     rig.put("/api/v1/sites/north/load/limits/dso", limit).await;
     rig.world.connect("CS1", Dialect::V201);
     rig.world.pass(20);
@@ -264,6 +259,8 @@ async fn what_load_control_does_is_told_as_events() {
     let rig = north().await;
     let mut follower = Follower::open(&rig, "/api/v1/events?type=load.", None).await;
     follower.next().await.unwrap();
+    let mut commands = Follower::open(&rig, "/api/v1/events?type=command.wanted", None).await;
+    commands.next().await.unwrap();
     rig.put("/api/v1/sites/north/load/meters/M1", r#"{"current":"10 A"}"#).await;
     rig.put("/api/v1/sites/north/load/limits/dso", r#"{"circuit":"grid"}"#).await;
     rig.world.connect("CS1", Dialect::V201);
@@ -275,6 +272,14 @@ async fn what_load_control_does_is_told_as_events() {
         assert_eq!(data["subject"], "site:north");
         seen.push(format!("{kind} {}", data["detail"].as_str().unwrap_or("")));
     }
-    assert!(seen.iter().any(|one| one == "load.metered M1"), "{seen:?}");
+    let metered = |one: &String| one == "load.metered M1: 10 A, 10 A, 10 A";
+    assert!(seen.iter().any(metered), "{seen:?}");
     assert!(seen.iter().any(|one| one == "load.limited dso says what grid may carry"), "{seen:?}");
+    // Each limit that a station is told is one of the commands.
+    let mut limits: Vec<String> = Vec::new();
+    while !limits.iter().any(|limit| limit.starts_with("EVSE 1: ") && limit.contains("A (")) {
+        let (_, _, data) = commands.next().await.unwrap();
+        limits.push(data["detail"].as_str().unwrap().to_owned());
+    }
+    assert!(limits.contains(&"EVSE 1: 6 A where nothing else is said".to_owned()), "{limits:?}");
 }

@@ -1,10 +1,13 @@
 //! What an event says of a fact: what happened and to what, for a follower to show or to read on
 //! from. Never the fact's stored form, and never a secret.
 
-use busbar_charging::fact::command::CommandOutcome;
-use busbar_charging::fact::load::{LoadAlarm, LoadClockDoubted, LoadForecast, LoadPriced};
+use busbar_charging::fact::command::{CommandOutcome, Intent};
+use busbar_charging::fact::load::{
+    LimitGrant, LimitPurpose, LoadAlarm, LoadClockDoubted, LoadForecast, LoadPriced,
+};
 use busbar_charging::fact::station::{AuthorizationStatus, ConnectorStatus, Registration};
 use busbar_charging::fact::{Actor, Fact};
+use busbar_charging::load::amount::Amount;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -242,7 +245,10 @@ fn command(fact: &Fact) -> EventData {
         Fact::CommandWanted(f) => EventData {
             actor: by(&f.actor),
             command_id: Some(f.command.to_string()),
-            detail: Some(f.action.to_string()),
+            detail: Some(match &f.intent {
+                Intent::Limit(grant) => limit(grant),
+                _ => f.action.to_string(),
+            }),
             ..told(&f.station)
         },
         Fact::CommandJoined(f) => {
@@ -331,6 +337,17 @@ fn site(fact: &Fact) -> EventData {
     }
 }
 
+/// What a station is told that an EVSE may draw, and why it is no more.
+fn limit(grant: &LimitGrant) -> String {
+    let LimitGrant { evse, limit, reason, .. } = grant;
+    let limit = Amount::Current(*limit);
+    match grant.purpose {
+        LimitPurpose::Default => format!("EVSE {evse}: {limit} where nothing else is said"),
+        LimitPurpose::Transaction if reason.is_empty() => format!("EVSE {evse}: {limit}"),
+        LimitPurpose::Transaction => format!("EVSE {evse}: {limit} ({reason})"),
+    }
+}
+
 fn doubted(fact: &LoadClockDoubted) -> EventData {
     let detail = match fact.by {
         Some(by) => format!("the clock of the host was set by {} s", by.0 / 1_000),
@@ -346,11 +363,11 @@ fn load(fact: &Fact) -> EventData {
             detail: Some(format!("{} says what {} may carry", f.source, f.circuit)),
             ..EventData::default()
         },
-        Fact::LoadMetered(f) => EventData {
-            actor: by(&f.actor),
-            detail: Some(f.meter.to_string()),
-            ..EventData::default()
-        },
+        Fact::LoadMetered(f) => {
+            let [l1, l2, l3] = f.lines.map(Amount::Current);
+            let detail = Some(format!("{}: {l1}, {l2}, {l3}", f.meter));
+            EventData { actor: by(&f.actor), detail, ..EventData::default() }
+        }
         Fact::LoadTold(f) => told(&f.station),
         Fact::LoadVerified(f) => EventData {
             detail: Some(format!("EVSE {}: {}", f.evse, word(f.verdict))),

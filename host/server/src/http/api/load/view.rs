@@ -3,9 +3,10 @@
 
 mod battery;
 
-use busbar_charging::fact::load::PriceSlot;
+use busbar_charging::fact::load::{PlanRun, PriceSlot};
 use busbar_charging::load::amount::Amount;
 use busbar_charging::load::config::Config;
+use busbar_charging::load::external::Window as Said;
 use busbar_charging::load::kernel::meter::Standing as Known;
 use busbar_charging::load::rows::{CircuitLimit, RowKind};
 use busbar_charging::site::{EvseView, LoadView, MeterView, PlanView, RowView, SourceView};
@@ -190,6 +191,21 @@ pub(super) struct EvseLoad {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "6.0 A: feeder B, L2 at 62.4 of 63 A")]
     reason: Option<String>,
+    /// What is planned for it; absent where it is left to the policy.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    plan: Option<Vec<EvsePlanned>>,
+}
+
+/// What is planned for an EVSE for a while.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = LoadEvsePlanned)]
+pub(super) struct EvsePlanned {
+    from: Time,
+    until: Time,
+    /// The most that it may have on each phase; null where the plan does not lower it.
+    at_most_a: Option<A>,
+    /// What it is to have before others get more than theirs; null where it waits like all.
+    first_a: Option<A>,
 }
 
 /// What an EVSE does as load control sees it.
@@ -284,7 +300,7 @@ impl Load {
             now: Time(view.at),
             decided_at: Some(view.decided).filter(|at| *at > Timestamp(0)).map(Time),
             next_decision_at: view.next.map(Time),
-            evses: view.evses.iter().map(EvseLoad::from).collect(),
+            evses: view.evses.iter().map(|evse| EvseLoad::of(evse, view.plan.as_ref())).collect(),
             sources: view.sources.iter().map(Source::from).collect(),
             meters: view.meters.iter().map(Meter::from).collect(),
             batteries: view.batteries.iter().map(|one| Battery::of(one, view.at)).collect(),
@@ -304,13 +320,30 @@ impl From<&PriceSlot> for Priced {
 
 /// What a plan expects all cars together to take, while after while.
 fn planned(plan: &PlanView) -> Vec<Planned> {
-    let mut from = plan.from;
-    let runs = plan.power.iter().map(|run| {
-        let until = from.plus(Millis(plan.slot.0.saturating_mul(i64::from(run.slots))));
-        let begins = std::mem::replace(&mut from, until);
-        Planned { from: Time(begins), until: Time(until), power_w: W(run.power) }
-    });
-    runs.collect()
+    let runs = plan.power.iter().zip(whiles(plan, plan.power.iter().map(|run| run.slots)));
+    runs.map(|(run, [from, until])| Planned { from, until, power_w: W(run.power) }).collect()
+}
+
+/// The same for one EVSE, of which it says something.
+fn planned_at(plan: &PlanView, evse: &EvseView) -> Option<Vec<EvsePlanned>> {
+    let (_, runs) = plan.evses.iter().find(|(id, _)| *id == evse.evse)?;
+    let runs = runs.iter().zip(whiles(plan, runs.iter().map(|run| run.slots)));
+    let planned = |(run, [from, until]): (&PlanRun, [Time; 2])| EvsePlanned {
+        from,
+        until,
+        at_most_a: run.cap.map(A),
+        first_a: run.target.map(A),
+    };
+    Some(runs.map(planned).collect())
+}
+
+/// From when until when so many slots each are.
+fn whiles(plan: &PlanView, slots: impl Iterator<Item = u32>) -> impl Iterator<Item = [Time; 2]> {
+    let (mut from, slot) = (plan.from, plan.slot.0);
+    slots.map(move |slots| {
+        let until = from.plus(Millis(slot.saturating_mul(i64::from(slots))));
+        [Time(std::mem::replace(&mut from, until)), Time(until)]
+    })
 }
 
 /// The rows of a circuit: of the directions of a line only the tightest.
@@ -334,9 +367,13 @@ fn rows(view: &LoadView, circuit: &str) -> Vec<RowLoad> {
 impl RowLoad {
     fn of(row: &RowView, view: &LoadView) -> Self {
         let source = row.set_by.and_then(|index| view.sources.get(index as usize));
+        // Of those that hold now, the end of the lowest.
         let until = source.filter(|source| !source.is_silent).and_then(|source| {
-            let holds = |one: &&busbar_charging::load::external::Window| one.from <= view.at;
-            source.windows.iter().filter(holds).map(|one| one.until).min()
+            let says = |one: &Said| row.kind.limit_from(&one.limit, row.millivolts);
+            let holds = |one: &&Said| one.from <= view.at && view.at < one.until;
+            let now = || source.windows.iter().filter(holds);
+            let least = now().filter_map(says).min()?;
+            now().filter(|one| says(one) == Some(least)).map(|one| one.until).max()
         });
         let is_power = matches!(row.shown(Current::ZERO), Amount::Power(_));
         Self {
@@ -385,9 +422,10 @@ impl EvseState {
     }
 }
 
-impl From<&EvseView> for EvseLoad {
-    fn from(evse: &EvseView) -> Self {
+impl EvseLoad {
+    fn of(evse: &EvseView, plan: Option<&PlanView>) -> Self {
         Self {
+            plan: plan.and_then(|plan| planned_at(plan, evse)),
             evse: evse.evse.to_string(),
             state: EvseState::of(evse),
             since: evse.transaction.as_ref().map(|_| Time(evse.since)),
@@ -414,7 +452,7 @@ impl From<CircuitLimit> for Limit {
 
 impl From<&SourceView> for Source {
     fn from(source: &SourceView) -> Self {
-        let window = |one: &busbar_charging::load::external::Window| Window {
+        let window = |one: &Said| Window {
             from: Time(one.from),
             until: Some(one.until).filter(|until| *until < Timestamp::NEVER).map(Time),
             limit: one.limit.into(),
