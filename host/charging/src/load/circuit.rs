@@ -166,7 +166,8 @@ impl From<Ratio> for String {
 pub struct ExternalSource {
     /// What it is called when it posts a limit.
     pub source: Box<str>,
-    /// Its limits end so many seconds after it was last heard; they never do without.
+    /// Its limits end so many seconds after it was last heard, and its fallback holds; they never
+    /// do without.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout_seconds: Option<u32>,
     /// The current that stands when it is silent.
