@@ -276,8 +276,8 @@ fn fallbacks_that_do_not_fit_are_refused_row_by_row() {
     assert_eq!(said.len(), 3, "{said:?}");
     assert!(
         said[2].starts_with(
-            "grid connection, power: the fallbacks of its EVSEs add up to 78.66 of 29.999 kW, which \
-             is more than what holds while \"dso\" is silent"
+            "grid connection, power: the fallbacks of its EVSEs add up to 78.66 of 29.999 kW, \
+             which is more than what holds while \"dso\" is silent"
         ),
         "{said:?}"
     );
