@@ -115,6 +115,8 @@ fn put(evses: usize) -> SitePut {
         min: None,
         max: Amount::Current(Current(32_000)),
         fallback: None,
+        weight: None,
+        class: None,
     };
     let circuits = std::iter::once(grid).chain(below).collect();
     let tree = Tree {

@@ -213,6 +213,12 @@ pub struct EvsePoint {
     /// What it gives by itself when it has no valid profile: its minimum where nothing is said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fallback: Option<Amount>,
+    /// Its share beside others, of which 100 is usual; `fair` gives by it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weight: Option<u32>,
+    /// The priority class of its cars, where their drivers' wishes name none; 0 is served before 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub class: Option<u8>,
 }
 
 /// How an EVSE charges.
@@ -228,6 +234,12 @@ pub enum Supply {
 
 /// The least current of AC charging (IEC 61851-1).
 pub const LEAST_AC: Current = Current(6_000);
+
+/// The last priority class.
+pub const CLASS_MOST: u8 = 9;
+
+/// The weights that an EVSE can have.
+pub const WEIGHTS: std::ops::RangeInclusive<u32> = 1..=10_000;
 
 /// Something that is wrong with a tree.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -387,6 +387,8 @@ fn tree() -> LoadBody {
         min: None,
         max: Amount::Current(Current(32_000)),
         fallback: None,
+        weight: None,
+        class: None,
     };
     let tree = Tree {
         voltage: 230,

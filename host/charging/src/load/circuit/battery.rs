@@ -190,6 +190,8 @@ pub(crate) fn shares(tree: &Tree, rows: &Rows, battery: usize) -> Vec<Share> {
         min: None,
         max: Amount::Power(point.charge.0),
         fallback: None,
+        weight: None,
+        class: None,
     };
     let wiring = compile::wiring(&outlet, compile::millivolts(tree, &places, place));
     let mut flows = compile::flows(tree);

@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Circuit, CircuitKind, EvsePoint, LEAST_AC, Problem, Supply, Tree};
+use super::{
+    CLASS_MOST, Circuit, CircuitKind, EvsePoint, LEAST_AC, Problem, Supply, Tree, WEIGHTS,
+};
 use crate::load::amount::{Amount, Amps};
 use crate::load::legs::{Leg, Legs};
 use crate::load::rows::{CircuitLimit, EvseId, Rows, beside};
@@ -292,6 +294,13 @@ impl Check<'_> {
             && min < LEAST_AC
         {
             self.wrong(name, "min: no AC car charges below 6 A (IEC 61851-1)");
+        }
+        if let Some(weight) = point.weight.filter(|weight| !WEIGHTS.contains(weight)) {
+            let (least, most) = (WEIGHTS.start(), WEIGHTS.end());
+            self.wrong(name, format!("weight of {weight}: {least} to {most} are possible"));
+        }
+        if let Some(class) = point.class.filter(|class| *class > CLASS_MOST) {
+            self.wrong(name, format!("class of {class}: 0 to {CLASS_MOST} are possible"));
         }
         self.order(point);
     }

@@ -32,6 +32,8 @@ fn tree() -> Tree {
             min: None,
             max: Amount::Current(Current(32_000)),
             fallback: None,
+            weight: None,
+            class: None,
         }],
         batteries: Vec::new(),
     }

@@ -81,6 +81,8 @@ fn point(n: usize, circuit: &str, phases: &str, fallback: i64) -> EvsePoint {
         min: None,
         max: Amount::Current(Current(32_000)),
         fallback: Some(Amount::Current(Current(fallback * 1_000))),
+        weight: None,
+        class: None,
     }
 }
 

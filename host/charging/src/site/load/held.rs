@@ -93,8 +93,11 @@ impl Load {
     pub(super) fn hold(&self, evse: u32, now: Timestamp, state: &mut EvseState) {
         let live = &self.evses[evse as usize];
         state.max = self.most(evse);
-        if let Some(class) = live.wish.as_ref().and_then(|wish| wish.class) {
-            state.class = class;
+        let wished = live.wish.as_ref().and_then(|wish| wish.class);
+        // EVSEs are in the rows in the order of the tree.
+        if let Some(point) = self.config.tree.evses.get(evse as usize) {
+            state.class = wished.or(point.class).unwrap_or(state.class);
+            state.weight = point.weight.unwrap_or(state.weight);
         }
         (state.energy, state.departure) = (Self::wants(live), self.departure(live, now));
         if self.is_delayed(evse, now) {

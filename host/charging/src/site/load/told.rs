@@ -10,6 +10,7 @@ use crate::ids::{StationId, TransactionId};
 use crate::input::CarWish;
 use crate::input::needs::Needs;
 use crate::input::notice::{ChargingReply, Follows, Notice};
+use crate::load::circuit::CLASS_MOST;
 use crate::load::rows::EvseId;
 use crate::network::{done, problem};
 use crate::site::Site;
@@ -26,8 +27,6 @@ const POWER_MOST: Power = Power(10_000_000_000);
 const ENERGY_MOST: Energy = Energy::from_wh(5_000_000);
 /// Nobody stays for longer.
 const STAYS_MOST: Millis = Millis::from_secs(60 * 24 * 3_600);
-/// Classes are few.
-const CLASS_MOST: u8 = 9;
 
 impl Site {
     pub(in crate::site) fn wish_load(

@@ -160,6 +160,8 @@ pub struct EvseView {
     pub departure: Option<Timestamp>,
     /// Its priority class; 0 is served before 1.
     pub class: u8,
+    /// Its weight in a fair share; 100 is usual.
+    pub weight: u32,
     /// What the plan lets it have now; none where it does not lower it.
     pub cap: Option<Current>,
     /// Whether it can be told a limit now.
@@ -284,6 +286,7 @@ impl Load {
             wants: state.energy,
             departure: state.departure,
             class: state.class,
+            weight: state.weight,
             cap: state.cap,
             transaction: self.kernel.transaction(evse).cloned(),
             on: live.on,

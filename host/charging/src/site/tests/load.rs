@@ -57,6 +57,8 @@ fn point(n: usize, circuit: &str, phases: &str, fallback: i64) -> EvsePoint {
         min: None,
         max: Amount::Current(amps(32)),
         fallback: Some(Amount::Current(amps(fallback))),
+        weight: None,
+        class: None,
     }
 }
 

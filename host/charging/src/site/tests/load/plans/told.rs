@@ -14,6 +14,7 @@ use crate::input::{CarWish, Input, Recalled, Request, StationEvent};
 use crate::load::kernel::tests::START;
 use crate::load::plan::settings::{DayTime, OffPeak};
 use crate::load::plan::{Plan, Wish};
+use crate::site::tests::load::{amps, one_row};
 use crate::units::{Current, Energy, Micros, Millis, Power, Timestamp};
 
 pub(super) fn decided(yard: &Yard, input: Input) -> (Vec<Fact>, Vec<Action>) {
@@ -106,6 +107,30 @@ fn a_wish_ends_with_its_transaction_and_outlives_the_host() {
     yard.pass(60);
     yard.plug(0, 16, 50_000);
     assert_eq!(shown(&yard), (false, 0));
+}
+
+/// Twice the weight is twice the share, and a later class has what others leave.
+#[test]
+fn an_evse_has_its_weight_and_its_class() {
+    let mut config = one_row(3, 42, 6);
+    config.tree.evses[1].weight = Some(200);
+    config.tree.evses[2].class = Some(1);
+    let mut yard = Yard::new(&config, Plans::BuiltIn);
+    (0..3).for_each(|n| yard.plug(n, 32, 50_000));
+    yard.pass(600);
+    let view = yard.host.site.load_view(yard.now).unwrap();
+    let limits: Vec<_> = view.evses.iter().map(|evse| evse.limit).collect();
+    assert_eq!(limits, [amps(12), amps(24), amps(6)], "{:?}", view.evses);
+    config.tree.evses[1].weight = Some(0);
+    config.tree.evses[2].class = Some(10);
+    let said: Vec<_> = config.compile().unwrap_err().iter().map(ToString::to_string).collect();
+    assert_eq!(
+        said,
+        [
+            "CS-1/1: weight of 0: 1 to 10000 are possible",
+            "CS-2/1: class of 10: 0 to 9 are possible"
+        ]
+    );
 }
 
 #[test]
