@@ -155,6 +155,14 @@ impl Kernel {
         self.allowed(evse, now).max(evse.draw.counted(now, evse.maximum))
     }
 
+    /// The same once all that falls has fallen. That is over sooner than anyone could make room for
+    /// it: nobody is lowered or paused beside it.
+    pub fn settled_exposure(&self, evse: u32, now: Timestamp) -> Current {
+        let Some(evse) = self.evses.get(evse as usize) else { return Current::ZERO };
+        let by_limits = evse.ledger.settled(now, self.station_of(evse).credit(now));
+        self.or_forgotten(evse, by_limits).max(evse.draw.counted(now, evse.maximum))
+    }
+
     /// What of a reading of all is an EVSE's: its draw as freshly measured, but no more than it
     /// counts with now, so that both together are never less than what was read; and nothing once
     /// its transaction is over.
@@ -196,11 +204,15 @@ impl Kernel {
         self.evses.get(evse as usize).map_or(Current::ZERO, |evse| self.allowed(evse, now))
     }
 
-    /// The most that its limits let an EVSE draw. A station that forgets its profiles at a reboot
-    /// may have had one while it is away.
+    /// The most that its limits let an EVSE draw.
     fn allowed(&self, evse: &Evse, now: Timestamp) -> Current {
+        let credit = self.station_of(evse).credit(now);
+        self.or_forgotten(evse, evse.ledger.exposure(now, credit))
+    }
+
+    /// A station that forgets its profiles at a reboot may have had one while it is away.
+    fn or_forgotten(&self, evse: &Evse, by_limits: Current) -> Current {
         let station = self.station_of(evse);
-        let by_limits = evse.ledger.exposure(now, station.credit(now));
         let forgets = !station.connected && !station.capability.persists;
         if forgets { by_limits.max(evse.maximum) } else { by_limits }
     }

@@ -129,8 +129,12 @@ impl Ledger {
     pub fn exposure(&self, now: Timestamp, credit: Option<Credit>) -> Current {
         let falling = self.falling.iter().filter(|falling| falling.until > now);
         let falling = falling.map(|falling| falling.from).max().unwrap_or_default();
-        let layers = self.base.exposure(now, credit).max(self.running.exposure(now, credit));
-        layers.max(falling)
+        self.settled(now, credit).max(falling)
+    }
+
+    /// The same once all that falls has fallen.
+    pub fn settled(&self, now: Timestamp, credit: Option<Credit>) -> Current {
+        self.base.exposure(now, credit).max(self.running.exposure(now, credit))
     }
 
     /// What it falls back to, and so can always draw.

@@ -213,7 +213,7 @@ fn largest(falls: &[i64]) -> i64 {
 }
 
 fn steer_of(view: &View<'_>, evse: u32) -> Steer {
-    let exposure = view.exposure[evse as usize];
+    let exposure = view.kernel.settled_exposure(evse, view.now);
     let known = &view.kernel.evses[evse as usize];
     let station = view.kernel.station_of(known);
     let least = known.ledger.fallback();

@@ -117,7 +117,7 @@ impl Load {
                 Demand::Wants
             } else {
                 // Whoever is not told now counts with what it may draw: at least its fallback.
-                Demand::Fixed(self.kernel.exposure(evse, now))
+                Demand::Fixed(self.kernel.settled_exposure(evse, now))
             };
             let mut state = EvseState {
                 demand,

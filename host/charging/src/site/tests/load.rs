@@ -215,7 +215,7 @@ fn safe(setting: Setting) -> Score {
 /// The same sites are safe without the mistake, and one of them is not with it.
 fn found(broken: Break, sound: &Setting) {
     let hours = asked("BUSBAR_LOAD_HOURS", 6);
-    for seed in 1..9 {
+    for seed in 1..33 {
         let sound = Setting { seed, denies: 0, ..sound.clone() };
         let score = World::new(Setting { broken, ..sound.clone() }).run(hours);
         println!("{broken:?}, seed {seed}: {}", told(&score, 6));

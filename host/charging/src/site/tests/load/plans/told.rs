@@ -11,9 +11,11 @@ use crate::input::needs::{Needs, Transfer};
 use crate::input::notice::{ChargingReply, Follows, Notice};
 use crate::input::schedule::{Limit, Schedule, Step};
 use crate::input::{CarWish, Input, Recalled, Request, StationEvent};
+use crate::load::external::Window;
 use crate::load::kernel::tests::START;
 use crate::load::plan::settings::{DayTime, OffPeak};
 use crate::load::plan::{Plan, Wish};
+use crate::load::rows::CircuitLimit;
 use crate::site::tests::load::{amps, one_row};
 use crate::units::{Current, Energy, Micros, Millis, Power, Timestamp};
 
@@ -107,6 +109,31 @@ fn a_wish_ends_with_its_transaction_and_outlives_the_host() {
     yard.pass(60);
     yard.plug(0, 16, 50_000);
     assert_eq!(shown(&yard), (false, 0));
+}
+
+/// What falls is gone before anyone could make room for it: the first to come back after a start
+/// is not paused for what those fall from that are not back yet.
+#[test]
+fn nobody_is_paused_for_what_is_falling() {
+    let mut yard = Yard::new(&one_row(6, 96, 0), Plans::BuiltIn);
+    (0..6).for_each(|n| yard.plug(n, 16, 50_000));
+    yard.pass(300);
+    let limits = |yard: &Yard| -> Vec<_> {
+        yard.host.site.load_view(yard.now).unwrap().evses.iter().map(|evse| evse.limit).collect()
+    };
+    assert_eq!(limits(&yard), [amps(16); 6]);
+    let limit = CircuitLimit { lines: Some([amps(60); 3]), power: None };
+    let until = yard.now.plus(Millis::from_secs(3_600));
+    let windows = Some(vec![Window { from: yard.now, until, limit }]);
+    yard.ask(Request::LimitLoad { circuit: "grid".into(), source: "dso".into(), windows });
+    yard.pass(5);
+    let lowered = limits(&yard);
+    assert!(lowered.iter().all(|limit| *limit > amps(6) && *limit <= amps(10)), "{lowered:?}");
+    yard.host.crash(yard.now);
+    yard.host.input(yard.now, Input::Recovered);
+    yard.connect(0);
+    yard.pass(5);
+    assert!(limits(&yard)[0] > amps(6), "{:?}", limits(&yard));
 }
 
 /// Twice the weight is twice the share, and a later class has what others leave.
