@@ -41,7 +41,7 @@ pub(super) fn known_key(data: &Path) -> Result<Option<InstallationKey>, String> 
              without all that was recorded, remove {key} too"
         ));
     }
-    InstallationKey::open(data).map(Some).map_err(|error| error.to_string())
+    InstallationKey::read(data).map(Some).map_err(|error| error.to_string())
 }
 
 /// Opens the store, and makes one only where `create` says so: where no key says that there is one.

@@ -146,9 +146,9 @@ impl Meter {
     /// heard. That ends with the reading that shows its end: others make room as after a cut that
     /// nobody announced.
     pub fn background(&self, now: Timestamp) -> Background {
+        let jumped = self.jumped.unwrap_or_default();
         let Some((at, value)) = self.last else {
-            let load = self.maximum.max(self.jumped.unwrap_or_default());
-            let standing = Standing::Lost;
+            let (load, standing) = (self.maximum.max(jumped), Standing::Lost);
             return Background { load, lately: load, standing };
         };
         let silent = now.since(at);
@@ -159,7 +159,6 @@ impl Meter {
             silent if silent.0 > self.period.0 * PERIODS => Standing::Quantile,
             _ => Standing::Fresh,
         };
-        let jumped = self.jumped.unwrap_or(value);
         let load = match standing {
             Standing::Fresh => value,
             Standing::Quantile | Standing::Bound => self.quantile().max(value).max(jumped),

@@ -213,7 +213,7 @@ fn largest(falls: &[i64]) -> i64 {
 }
 
 fn steer_of(view: &View<'_>, evse: u32) -> Steer {
-    let exposure = view.kernel.settled_exposure(evse, view.now);
+    let settled = || view.kernel.settled_exposure(evse, view.now);
     let known = &view.kernel.evses[evse as usize];
     let station = view.kernel.station_of(known);
     let least = known.ledger.fallback();
@@ -223,7 +223,7 @@ fn steer_of(view: &View<'_>, evse: u32) -> Steer {
     let lowest = station.capability.writable(Current::ZERO);
     let steer = |fixed| Steer { least, needs, lowest, fixed, sent: None };
     if !view.kernel.is_commandable(evse, view.now) {
-        return steer(Some(exposure));
+        return steer(Some(settled()));
     }
     let over =
         || view.rows_of(evse).any(|(row, part)| part > 0 && view.loads[row] > view.room_now(row));
@@ -235,13 +235,13 @@ fn steer_of(view: &View<'_>, evse: u32) -> Steer {
                 .flat_map(|purpose| known.ledger.in_flight(purpose))
                 .find(|held| number == known.id.evse && held.grant == grant);
             match on_its_way {
-                Some(held) if held.limit < exposure => {
+                Some(held) if held.limit < settled() => {
                     Steer { sent: Some(held.limit), ..steer(Some(held.limit.max(least))) }
                 }
-                _ => steer(Some(exposure)),
+                _ => steer(Some(settled())),
             }
         }
-        Line::Taken { .. } if over() => steer(Some(exposure)),
+        Line::Taken { .. } if over() => steer(Some(settled())),
         _ => steer(None),
     }
 }
