@@ -21,7 +21,7 @@ use crate::units::{Current, Energy, Millis, Power, Timestamp};
 /// What a planner is asked. Slots are equally long, and the first begins at `from`.
 #[derive(Clone, Copy, Debug)]
 pub struct Question<'a> {
-    /// When the first slot begins: now.
+    /// When the first slot begins, of which a part may be over.
     pub from: Timestamp,
     /// How long a slot is.
     pub slot: Millis,

@@ -177,7 +177,7 @@ impl Load {
             scarce: if self.planning.scarce.is_empty() { Vec::new() } else { scarce.collect() },
             rows: Arc::clone(&self.rows),
             headroom,
-            prices: self.prices(from, zone),
+            prices: self.prices(now, from, zone),
             surplus: self.surplus(now, from),
             feed_in: self.config.plan.feed_in.0,
             cars,
@@ -187,14 +187,14 @@ impl Load {
     }
 
     /// What energy from the grid costs in each slot, as far as that is known.
-    fn prices(&self, from: Timestamp, zone: &str) -> Vec<i64> {
+    fn prices(&self, now: Timestamp, from: Timestamp, zone: &str) -> Vec<i64> {
         let planning = &self.planning;
         let clock = Clock::of(&self.config.plan, zone);
         let any_surplus = planning.surplus.is_some_and(|(_, power)| power > Power::ZERO)
             || !planning.forecast.is_empty();
         let mut prices = Vec::new();
         for slot in 0..SLOTS as usize {
-            let at = middle(from, slot);
+            let at = middle(now, from, slot);
             let of = planning.prices.partition_point(|known| known.until <= at);
             let known = planning.prices.get(of).filter(|known| known.from <= at);
             prices.push(match (known, &clock) {
@@ -219,7 +219,7 @@ impl Load {
         let planning = &self.planning;
         let measured = planning.surplus.filter(|(seen, _)| now.since(*seen) < MEASURED_FOR);
         let in_slot = |slot: usize| {
-            let at = middle(from, slot);
+            let at = middle(now, from, slot);
             let measured = measured.filter(|_| slot < MEASURED).map(|(_, power)| power);
             let of = planning.forecast.partition_point(|known| known.until <= at);
             let forecast = planning.forecast.get(of).filter(|known| known.from <= at);
@@ -368,8 +368,12 @@ pub(super) fn powers(each: impl Iterator<Item = Power>) -> Vec<PowerRun> {
     runs
 }
 
-fn middle(from: Timestamp, slot: usize) -> Timestamp {
-    from.plus(Millis(SLOT.0 * slot as i64 + SLOT.0 / 2))
+/// The middle of what is left of a slot: of the first one a part is over, and what held there is
+/// not asked.
+fn middle(now: Timestamp, from: Timestamp, slot: usize) -> Timestamp {
+    let begins = from.plus(Millis(SLOT.0 * slot as i64));
+    let left = begins.plus(SLOT).since(begins.max(now));
+    begins.max(now).plus(Millis(left.0 / 2))
 }
 
 /// A planner's name is no longer than people read.

@@ -266,6 +266,25 @@ fn cheap_hours_are_used_and_the_energy_is_there_at_the_departure() {
 }
 
 #[test]
+fn prices_that_begin_late_in_a_slot_are_planned_with_at_once() {
+    let mut yard = Yard::new(&laxity(1, 63), Plans::BuiltIn);
+    let (slot, over) = (Millis::from_secs(300), Millis::from_secs(200));
+    let next = START.plus(Millis(slot.0 - START.0 % slot.0));
+    yard.pass(next.plus(over).since(yard.now).0 / 1_000);
+    let hours = |from: i64, until: i64, price| PriceSlot {
+        from: yard.now.plus(Millis::from_secs(from * HOUR)),
+        until: yard.now.plus(Millis::from_secs(until * HOUR)),
+        price: Micros(price),
+    };
+    let slots = vec![hours(0, 4, 400_000), hours(4, 10, 100_000)];
+    yard.ask(Request::PriceLoad { slots });
+    yard.plug(0, 16, 10_000);
+    yard.wish(0, 10_000, 10);
+    yard.pass(slot.minus(over).0 / 1_000 - 10);
+    assert_eq!(yard.cars[0].limit, Current::ZERO, "it waits for the cheap hours");
+}
+
+#[test]
 fn whoever_wants_all_to_wait_costs_money_and_no_energy() {
     let mut yard = Yard::new(&laxity(2, 63), Plans::Nobody);
     yard.prices(&CHEAP_AT_NIGHT);
