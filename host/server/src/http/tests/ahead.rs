@@ -94,7 +94,9 @@ async fn what_is_planned_is_shown_for_all_and_for_each_car() {
     rig.takes_all();
     rig.world.connect("CS1", Dialect::V201);
     let meter = r#"{"current":["10 A","10 A","10 A"]}"#;
-    rig.put(&format!("{load}/meters/M1"), meter).await;
+    let path = format!("{load}/meters/M1");
+    let reads = || rig.put(&path, meter);
+    reads().await;
     rig.world.pass(20);
     rig.world.draw("CS1", "T1", 0, Current(6_000));
     let hours = |hours: i64| rig.world.now().plus(Millis::from_secs(3_600 * hours));
@@ -107,7 +109,11 @@ async fn what_is_planned_is_shown_for_all_and_for_each_car() {
     let wish = format!(r#"{{"energy_wh":10000,"departure":"{}"}}"#, hours(10));
     let put = rig.put(&format!("{load}/wishes/CS1/1"), &wish).await;
     assert_eq!(put.status, 204, "{}", put.text);
-    rig.world.pass(330);
+    for _ in 0..11 {
+        rig.world.pass(30);
+        // Where nobody knows what is left of a line, nobody waits for a price.
+        reads().await;
+    }
 
     let shown = rig.get(load).await.json;
     let power: Vec<_> =
