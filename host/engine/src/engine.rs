@@ -220,7 +220,12 @@ impl Engine {
 
     /// All subjects in memory, in order.
     pub fn subjects(&self) -> impl Iterator<Item = &Subject> {
-        self.subjects.iter().map(|(subject, _)| subject)
+        self.subjects.slots().into_iter().map(|slot| &self.subjects.get(slot).subject)
+    }
+
+    /// All sites, and stations without one, in no order.
+    pub fn sites(&self) -> impl Iterator<Item = &Site> {
+        self.subjects.iter().filter_map(|slot| slot.site.as_deref())
     }
 
     /// What the operator configured.

@@ -1,7 +1,7 @@
 //! Owns each subject's state, its queue of inputs and what it waits for.
 //! Must never decide.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{HashMap, VecDeque};
 
 use busbar_charging::input::{Input, Needs};
 use busbar_charging::site::Site;
@@ -53,7 +53,8 @@ pub(crate) struct Recall {
 /// All subjects.
 #[derive(Debug, Default)]
 pub(crate) struct Subjects {
-    index: BTreeMap<Subject, SlotId>,
+    /// Asked with every input: comparing names in a tree costs a cold line of memory for each.
+    index: HashMap<Subject, SlotId>,
     slots: Vec<Slot>,
     free: Vec<SlotId>,
 }
@@ -103,14 +104,16 @@ impl Subjects {
         self.index.get(subject).map(|id| &self.slots[*id])
     }
 
-    /// All subjects, in order.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (&Subject, SlotId)> {
-        self.index.iter().map(|(subject, id)| (subject, *id))
+    /// All that are there, in no order.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Slot> {
+        self.index.values().map(|id| &self.slots[*id])
     }
 
-    /// Where all stand now, in order: deciding may make others.
+    /// Where all stand now, in the order of their subjects: deciding may make others.
     pub(crate) fn slots(&self) -> Vec<SlotId> {
-        self.index.values().copied().collect()
+        let mut slots: Vec<_> = self.index.values().copied().collect();
+        slots.sort_unstable_by(|a, b| self.slots[*a].subject.cmp(&self.slots[*b].subject));
+        slots
     }
 
     pub(crate) fn len(&self) -> usize {

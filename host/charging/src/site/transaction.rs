@@ -183,7 +183,8 @@ impl Transaction {
     /// The message that ended it, where it came: the earliest by the station's clock.
     pub(crate) fn ended(&self) -> Option<&ReportRecord> {
         // Asked with every message: a running one is not searched.
-        let mut reports = self.reports.values().filter(|_| self.has_ended());
+        self.has_ended().then_some(())?;
+        let mut reports = self.reports.values();
         reports.find(|record| record.report.kind == ReportKind::Ended).map(|record| &**record)
     }
 

@@ -348,10 +348,8 @@ impl Deciding {
         self.counted = Instant::now();
         self.asks.retain(|_, answer| !answer.is_closed());
         let mut counts = busbar_charging::site::Counts::default();
-        for subject in self.engine.subjects() {
-            if let Some(site) = self.engine.site(subject) {
-                counts.add(site.counts());
-            }
+        for site in self.engine.sites() {
+            counts.add(site.counts());
         }
         let mut status = self.shared.status.lock().unwrap_or_else(|lock| lock.into_inner());
         status.running = self.served && self.stopping.is_none();
