@@ -26,7 +26,7 @@ pub use host::{cpu_us, resident_kib};
 pub use pool::Stats;
 pub use run::run;
 pub use script::Kind;
-pub use table::{Report, Row};
+pub use table::{Echo, Report, Row};
 pub use verdict::Verdict;
 pub use worker::serve;
 
@@ -68,9 +68,8 @@ pub struct Options {
     pub seed: u64,
     /// What the names of the stations begin with.
     pub prefix: String,
-    /// What a message costs a bare echo on this machine, by rate: messages a second,
-    /// microseconds of CPU time.
-    pub echo: Vec<(f64, f64)>,
+    /// What a message costs a bare echo on this machine.
+    pub echo: Vec<Echo>,
     /// At the end, look at the host's system calls for a while.
     pub tracing: Option<Tracing>,
 }

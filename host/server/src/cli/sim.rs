@@ -9,7 +9,7 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use busbar_sim::load::scenario::{Mix, Phase, Scenario, Versions};
-use busbar_sim::load::{self, Options, Report, tariffs};
+use busbar_sim::load::{self, Echo, Options, Report, Row, tariffs};
 use clap::{Args, Subcommand};
 use tokio::io::AsyncBufReadExt as _;
 
@@ -167,32 +167,38 @@ impl Load {
         load::run(&options, &mut progress).await.map_err(Failure::Failed)
     }
 
-    /// What a message costs a bare echo, at each rate at which a phase is held against it.
-    async fn echo_costs(&self, scenario: &Scenario) -> Result<Vec<(f64, f64)>, Failure> {
-        let mut costs: Vec<(f64, f64)> = Vec::new();
-        let held = |phase: &&Phase| phase.bounds.cpu_echo_ratio_max.is_some();
-        for phase in scenario.phases.iter().filter(held) {
-            if costs.iter().any(|(rate, _)| *rate == phase.rate) {
-                continue;
+    /// What a message costs a bare echo, at each rate at which a phase is held against it, with
+    /// each size of the fleet.
+    async fn echo_costs(&self, scenario: &Scenario) -> Result<Vec<Echo>, Failure> {
+        let mut phases: Vec<Phase> = Vec::new();
+        for phase in scenario.phases.iter().filter(|phase| phase.bounds.need_an_echo()) {
+            if phases.iter().all(|known| known.rate != phase.rate) {
+                phases.push(Phase {
+                    name: "echo".to_owned(),
+                    seconds: phase.seconds,
+                    rate: phase.rate,
+                    mix: Mix::HEART,
+                    ..Phase::default()
+                });
             }
-            let heartbeats = Phase {
-                name: "echo".to_owned(),
-                seconds: phase.seconds,
-                rate: phase.rate,
-                mix: Mix::HEART,
-                ..Phase::default()
-            };
-            let echoed = Scenario {
-                name: "echo".to_owned(),
-                bounds: load::scenario::Bounds::default(),
-                phases: vec![heartbeats],
-                ..scenario.clone()
-            };
-            let report = self.echoed(echoed).await?;
-            let cost = report.phases.last().and_then(|row| row.host_cpu_us_per_message);
-            costs.extend(cost.map(|us| (phase.rate, us)));
         }
-        Ok(costs)
+        if phases.is_empty() {
+            return Ok(Vec::new());
+        }
+        let echoed = Scenario {
+            name: "echo".to_owned(),
+            bounds: load::scenario::Bounds::default(),
+            rounds: 1,
+            phases,
+            ..scenario.clone()
+        };
+        let rows = self.echoed(echoed).await?.phases.into_iter();
+        let phases = rows.filter(|row| row.place.is_some());
+        let echo = |row: Row| {
+            let us = row.host_cpu_us_per_message?;
+            Some(Echo { rate: row.rate, stations: row.stations, us })
+        };
+        Ok(phases.filter_map(echo).collect())
     }
 
     fn options(&self, scenario: Scenario) -> Result<Options, Failure> {

@@ -115,7 +115,7 @@ impl<'a> Run<'a> {
         (self.progress)(&format!("{name} for {} s", phase.seconds));
         let work = self.crew.run(phase);
         let mut row = measured(options, name, size, phase.seconds, work).await?;
-        row.place = Some(place);
+        (row.place, row.rate) = (Some(place), phase.rate);
         let told = std::mem::take(&mut row.stats.told);
         if phase.bounds.nothing_lost {
             let api = options.api.as_ref();

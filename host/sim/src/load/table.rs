@@ -9,7 +9,7 @@ use super::memory::Samples;
 use super::pool::Stats;
 use super::script::Kind;
 use super::trace::Traced;
-use super::verdict::{Verdict, median};
+use super::verdict::{Verdict, dearest_to_first, median};
 
 /// Phases of at least so many seconds show how memory went.
 const LONG_S: f64 = 60.0;
@@ -29,15 +29,25 @@ pub struct Report {
     pub host_rss_connected_kib: Option<u64>,
     /// At the end, in KiB.
     pub host_rss_end_kib: Option<u64>,
-    /// What a message costs a bare echo on this machine, by rate: messages a second, microseconds
-    /// of CPU time.
-    pub echo: Vec<(f64, f64)>,
+    /// What a message costs a bare echo on this machine.
+    pub echo: Vec<Echo>,
     /// Its phases.
     pub phases: Vec<Row>,
     /// What its system calls showed, where they were traced.
     pub trace: Option<Traced>,
     /// Whether it kept to its bounds.
     pub verdicts: Vec<Verdict>,
+}
+
+/// What a bare echo needed.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Echo {
+    /// Messages a second.
+    pub rate: f64,
+    /// Over so many connections.
+    pub stations: usize,
+    /// CPU time for each message, in microseconds.
+    pub us: f64,
 }
 
 /// The result of a phase.
@@ -49,6 +59,8 @@ pub struct Row {
     pub place: Option<Place>,
     /// Stations that were connected.
     pub stations: usize,
+    /// Messages a second that were to be sent.
+    pub rate: f64,
     /// How long it took.
     pub seconds: f64,
     /// Answered calls.
@@ -114,6 +126,25 @@ impl Report {
         by_size.values().filter_map(|costs| median(costs)).collect()
     }
 
+    /// The same, less what a message costs a bare echo more than with the smallest size: what the
+    /// host itself adds. None where the echo was not measured with each size.
+    pub(super) fn costs_beyond_echo(&self, phase: usize) -> Option<Vec<f64>> {
+        let mut sizes: Vec<&Row> = self.rows_of(phase).collect();
+        sizes.dedup_by_key(|row| row.stations);
+        let echo: Option<Vec<f64>> = sizes.into_iter().map(|row| self.echo_us(row)).collect();
+        let echo = echo?;
+        let first = *echo.first()?;
+        let costs = self.costs_by_size(phase).into_iter();
+        Some(costs.zip(echo).map(|(cost, echo)| cost - (echo - first)).collect())
+    }
+
+    /// What a bare echo needs for a message, in microseconds of CPU time, at the rate of a row and
+    /// over as many connections.
+    pub(super) fn echo_us(&self, row: &Row) -> Option<f64> {
+        let same = |echo: &&Echo| (echo.rate, echo.stations) == (row.rate, row.stations);
+        self.echo.iter().find(same).map(|echo| echo.us)
+    }
+
     /// Memory of the host for each connection, in KiB.
     pub fn kib_per_connection(&self) -> Option<f64> {
         let (before, after) = (self.host_rss_before_kib?, self.host_rss_connected_kib?);
@@ -135,9 +166,10 @@ impl Report {
             out.push_str(&row.line());
         }
         out.push('\n');
-        for (rate, us) in &self.echo {
+        for Echo { rate, stations, us } in &self.echo {
             out.push_str(&format!(
-                "A bare WebSocket echo here: {us:.1} µs a message at {rate:.0} a second\n"
+                "A bare WebSocket echo here: {us:.1} µs a message at {rate:.0} a second over \
+                 {stations} connections\n"
             ));
         }
         if let Some(kib) = self.kib_per_connection() {
@@ -174,8 +206,8 @@ impl Report {
         }
         let mut out = "\n| host CPU per message, µs, at |".to_owned();
         out.extend(sizes.iter().map(|size| format!(" {size} |")));
-        out.push_str(" most / first |\n|---|");
-        out.push_str(&"---:|".repeat(sizes.len() + 1));
+        out.push_str(" most / first | beyond a bare echo |\n|---|");
+        out.push_str(&"---:|".repeat(sizes.len() + 2));
         let phases = self.phases.iter().filter_map(|row| row.place).map(|place| place.phase);
         for phase in 0..phases.max().map_or(0, |last| last + 1) {
             let costs = self.costs_by_size(phase);
@@ -184,10 +216,9 @@ impl Report {
             };
             out.push_str(&format!("\n| {name} |"));
             out.extend(costs.iter().map(|cost| format!(" {cost:.1} |")));
-            if let (Some(first), Some(most)) =
-                (costs.first(), costs.iter().copied().reduce(f64::max))
-            {
-                out.push_str(&format!(" {:.2} |", most / first.max(1e-9)));
+            for costs in [Some(costs), self.costs_beyond_echo(phase)] {
+                let ratio = costs.and_then(|costs| dearest_to_first(&costs));
+                out.push_str(&ratio.map_or_else(|| " – |".to_owned(), |r| format!(" {r:.2} |")));
             }
         }
         out.push('\n');
@@ -218,6 +249,7 @@ impl Row {
             phase,
             place: None,
             stations,
+            rate: 0.0,
             seconds,
             answered: all.count(),
             per_second: all.count() as f64 / seconds.max(1e-9),

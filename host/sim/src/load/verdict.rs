@@ -60,8 +60,7 @@ pub(super) fn judge(scenario: &Scenario, tls: bool, report: &Report) -> Vec<Verd
         let rows: Vec<&Row> = report.rows_of(index).collect();
         of_rows(phase, &rows, &mut verdicts);
         if let Some(limit) = phase.bounds.cpu_echo_ratio_max {
-            let echo = report.echo.iter().find(|(rate, _)| *rate == phase.rate);
-            let ratio = |row: &Row| Some(row.host_cpu_us_per_message? / echo?.1);
+            let ratio = |row: &Row| Some(row.host_cpu_us_per_message? / report.echo_us(row)?);
             let worst = worst(&rows, &ratio, f64::max);
             verdicts.push(Verdict::most(&phase.name, "cpu_echo_ratio_max", limit, worst));
         }
@@ -113,16 +112,21 @@ fn compared(scenario: &Scenario, index: usize, report: &Report, verdicts: &mut V
         let median = whole.then(|| median(&ratios)).flatten();
         verdicts.push(Verdict::most(&phase.name, "p99_ratio_max", limit, median));
     }
-    if let Some(limit) = phase.bounds.cpu_ratio_max {
-        let costs = report.costs_by_size(index);
-        let ratio = match costs.split_first() {
-            Some((first, rest)) if *first > 0.0 && rest.len() + 1 == scenario.sizes.len() => {
-                rest.iter().copied().reduce(f64::max).map(|dearest| dearest / first)
-            }
-            _ => None,
-        };
-        verdicts.push(Verdict::most(&phase.name, "cpu_ratio_max", limit, ratio));
-    }
+    let mut growth = |bound, limit: Option<f64>, costs: Option<Vec<f64>>| {
+        let whole = costs.filter(|costs| costs.len() == scenario.sizes.len());
+        let ratio = whole.and_then(|costs| dearest_to_first(&costs));
+        verdicts.extend(limit.map(|limit| Verdict::most(&phase.name, bound, limit, ratio)));
+    };
+    let bounds = &phase.bounds;
+    growth("cpu_ratio_max", bounds.cpu_ratio_max, Some(report.costs_by_size(index)));
+    let beyond = report.costs_beyond_echo(index);
+    growth("cpu_ratio_beyond_echo_max", bounds.cpu_ratio_beyond_echo_max, beyond);
+}
+
+/// The dearest of all sizes divided by the first one; none where nothing was to be paid for it.
+pub(super) fn dearest_to_first(costs: &[f64]) -> Option<f64> {
+    let first = costs.first().filter(|first| **first > 0.0)?;
+    costs.iter().skip(1).copied().reduce(f64::max).map(|dearest| dearest / first)
 }
 
 /// The worst of all rows; none where a single one was not measured.

@@ -51,10 +51,21 @@ pub struct PhaseBounds {
     /// smallest one.
     #[serde(default)]
     pub cpu_ratio_max: Option<f64>,
+    /// The same, less what a bare echo's message costs more with so many connections at the same
+    /// rate on the same machine than with those of the smallest size: what the host adds to it.
+    #[serde(default)]
+    pub cpu_ratio_beyond_echo_max: Option<f64>,
     /// Resident memory of the host: the median of the last quarter divided by that of the first.
     #[serde(default)]
     pub rss_ratio_max: Option<f64>,
     /// Growth of resident memory by the line of least squares, in KiB a minute.
     #[serde(default)]
     pub rss_slope_kib_per_min_max: Option<f64>,
+}
+
+impl PhaseBounds {
+    /// Whether a bare echo is to be measured first.
+    pub fn need_an_echo(&self) -> bool {
+        self.cpu_echo_ratio_max.is_some() || self.cpu_ratio_beyond_echo_max.is_some()
+    }
 }

@@ -4,7 +4,7 @@ use super::*;
 use crate::load::kept::Kept;
 use crate::load::memory::Samples;
 use crate::load::pool::Stats;
-use crate::load::table::Place;
+use crate::load::table::{Echo, Place};
 
 const SCENARIO: &str = r#"
 name = "all"
@@ -41,12 +41,16 @@ fn row(phase: usize, round: usize, cpu_us: Option<u64>, p99_ms: u64) -> Row {
     }
     let memory = Samples { every_s: 1.0, kib: vec![1000; 20] };
     let mut row = Row::new("a phase".to_owned(), 10, stats, cpu_us, memory);
-    row.place = Some(Place { phase, round });
+    (row.place, row.rate) = (Some(Place { phase, round }), 100.0);
     row.kept = Some(Kept { looked_for: 10, ..Kept::default() });
     row
 }
 
 /// Costs of 12 µs, answers within 10 and 12 ms.
+fn echo(rate: f64, us: f64) -> Echo {
+    Echo { rate, stations: 10, us }
+}
+
 fn good() -> Report {
     let rounds =
         (0..3).flat_map(|round| [row(0, round, Some(12_000), 10), row(1, round, Some(12_000), 12)]);
@@ -58,7 +62,7 @@ fn good() -> Report {
         host_rss_before_kib: Some(1000),
         host_rss_connected_kib: Some(1200),
         phases,
-        echo: vec![(10.0, 1.0), (100.0, 10.0)],
+        echo: vec![echo(10.0, 1.0), echo(100.0, 10.0)],
         ..Report::default()
     }
 }
@@ -133,9 +137,11 @@ fn what_was_not_measured_is_missed() {
 
 #[test]
 fn a_cost_is_held_against_an_echo_at_the_same_rate() {
-    let echo = |echo: &[(f64, f64)]| Report { echo: echo.to_vec(), ..good() };
-    assert_eq!(missed(&echo(&[(100.0, 7.0)]), true), ["cpu_echo_ratio_max"]);
-    assert_eq!(missed(&echo(&[(10.0, 10.0)]), true), ["cpu_echo_ratio_max"], "another rate");
+    let missed = |echo: Echo| missed(&Report { echo: vec![echo], ..good() }, true);
+    assert_eq!(missed(echo(100.0, 7.0)), ["cpu_echo_ratio_max"]);
+    assert_eq!(missed(echo(10.0, 10.0)), ["cpu_echo_ratio_max"], "another rate");
+    let more = Echo { stations: 1_000, ..echo(100.0, 10.0) };
+    assert_eq!(missed(more), ["cpu_echo_ratio_max"], "over more connections");
 }
 
 #[test]
@@ -155,4 +161,25 @@ fn growth_is_the_dearest_size_beside_the_smallest() {
     assert_eq!(ratio(&[10.0, 9.0, 8.0]), Some(0.9));
     assert_eq!(ratio(&[10.0, 9.0]), None, "a size is missing");
     assert!(!judge(&scenario, false, &report(&[10.0, 14.0, 12.0]))[0].met);
+}
+
+#[test]
+fn growth_beyond_an_echo_leaves_out_what_connections_cost_anybody() {
+    let text = "name = \"g\"\nsizes = [10, 100]\n[[phase]]\nname = \"a\"\nseconds = 1\n\
+                rate = 100\nbounds = { cpu_ratio_beyond_echo_max = 1.3 }\n";
+    let scenario = Scenario::read(text).expect("a scenario");
+    let measured = |costs: [f64; 2], echo: &[(usize, f64)]| {
+        let rows = costs.iter().zip([10, 100]).map(|(cost, stations)| {
+            let host_cpu_us_per_message = Some(*cost);
+            Row { stations, host_cpu_us_per_message, ..row(0, 0, None, 1) }
+        });
+        let echo =
+            echo.iter().map(|(stations, us)| Echo { rate: 100.0, stations: *stations, us: *us });
+        let report = Report { phases: rows.collect(), echo: echo.collect(), ..Report::default() };
+        let verdict = judge(&scenario, false, &report).remove(0);
+        (verdict.measured, verdict.met)
+    };
+    assert_eq!(measured([20.0, 40.0], &[(10, 10.0), (100, 24.0)]), (Some(1.3), true));
+    assert_eq!(measured([20.0, 41.0], &[(10, 10.0), (100, 24.0)]), (Some(1.35), false));
+    assert_eq!(measured([20.0, 20.0], &[(10, 10.0)]), (None, false), "no echo over so many");
 }
