@@ -81,16 +81,11 @@ const ATTACKS: [&str; 58] = [
 ];
 
 /// Those that touch nothing that is built, and what would have to be built first.
-const NOT_YET: [(usize, &str); 15] = [
+const NOT_YET: [(usize, &str); 14] = [
     (13, "no client certificates: security profile 3 is not there"),
     (14, "no certificates are signed: SignCertificate is always answered as rejected"),
     (19, "no drivers: the API has one operator's token"),
     (20, "no drivers; a remote start is bound to no plug"),
-    (
-        29,
-        "the host fetches no address that anyone can give it: no webhooks, no OCPI, no http for \
-         plugins; that of a VTN stands in its configuration, and redirects are refused",
-    ),
     (30, "nothing is uploaded to the host by stations"),
     (31, "no firmware catalogue: UpdateFirmware is an operator's own command"),
     (41, "no local lists are kept"),

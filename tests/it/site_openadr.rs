@@ -109,6 +109,41 @@ fn a_site_follows_its_vtn() {
     vtn.stop();
 }
 
+/// Nothing else that the host asks is an address that anyone can give it, and a VTN may not send it
+/// elsewhere: neither with its secret nor with a token.
+#[test]
+fn attack_29_a_vtn_that_points_into_the_inner_network() {
+    const WAYS: [u16; 5] = [301, 302, 303, 307, 308];
+    let [vtn, inner] = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
+    inner.set_nonblocking(true).unwrap();
+    let (address, elsewhere) = (vtn.local_addr().unwrap(), inner.local_addr().unwrap());
+    let pointing = std::thread::spawn(move || {
+        for status in WAYS {
+            let (mut stream, _) = vtn.accept().unwrap();
+            stream.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+            read(&stream).unwrap();
+            let answer = format!(
+                "HTTP/1.1 {status} elsewhere\r\nLocation: http://{elsewhere}/auth/token\r\n\
+                 Content-Length: 0\r\nConnection: close\r\n\r\n"
+            );
+            stream.write_all(answer.as_bytes()).unwrap();
+        }
+    });
+    let host = TestHost::start(&site(address));
+    until("all ways to be pointed", || pointing.is_finished().then_some(()));
+    pointing.join().unwrap();
+    let ended = || {
+        let metrics = host.api.send("GET", "/metrics", None).text();
+        let polls = metrics.lines().filter(|line| line.contains("openadr_polls_total{"));
+        let failed = polls.filter(|line| !line.contains("result=\"ok\"") && !line.ends_with(" 0"));
+        let failed = failed.map(|line| line.rsplit(' ').next().unwrap().parse::<usize>().unwrap());
+        (failed.sum::<usize>() >= WAYS.len()).then_some(())
+    };
+    until("every poll to have failed", ended);
+    let came = inner.accept().map_err(|error| error.kind());
+    assert_eq!(came.unwrap_err(), std::io::ErrorKind::WouldBlock, "it asked where it was pointed");
+}
+
 /// Waits until the source says so much, in W.
 fn held(api: &Api, what: &str, watts: Option<i64>) {
     until(what, || {
