@@ -223,9 +223,9 @@ impl Engine {
         self.subjects.slots().into_iter().map(|slot| &self.subjects.get(slot).subject)
     }
 
-    /// All sites, and stations without one, in no order.
+    /// All sites, and stations without one, in no order that means anything.
     pub fn sites(&self) -> impl Iterator<Item = &Site> {
-        self.subjects.iter().filter_map(|slot| slot.site.as_deref())
+        self.subjects.sites()
     }
 
     /// What the operator configured.

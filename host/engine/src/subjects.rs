@@ -1,7 +1,7 @@
 //! Owns each subject's state, its queue of inputs and what it waits for.
 //! Must never decide.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 
 use busbar_charging::input::{Input, Needs};
 use busbar_charging::site::Site;
@@ -39,6 +39,8 @@ pub(crate) struct Slot {
     pub(crate) has_facts: bool,
     /// The number of the first fact since its last snapshot.
     pub(crate) unsaved_since: Option<u64>,
+    /// True once it was forgotten, until another takes its place.
+    is_free: bool,
 }
 
 /// What was asked of the driver.
@@ -50,11 +52,14 @@ pub(crate) struct Recall {
     pub(crate) seen: BatchId,
 }
 
+/// Asked with every input: a tree compares a dozen names for each, all of them cold.
+#[expect(clippy::disallowed_types, reason = "its order never shows: slots() sorts")]
+type Index = std::collections::HashMap<Subject, SlotId>;
+
 /// All subjects.
 #[derive(Debug, Default)]
 pub(crate) struct Subjects {
-    /// Asked with every input: comparing names in a tree costs a cold line of memory for each.
-    index: HashMap<Subject, SlotId>,
+    index: Index,
     slots: Vec<Slot>,
     free: Vec<SlotId>,
 }
@@ -76,6 +81,7 @@ impl Subjects {
             due_again: 0,
             has_facts: false,
             unsaved_since: None,
+            is_free: false,
         };
         let id = match self.free.pop() {
             Some(id) => {
@@ -104,9 +110,9 @@ impl Subjects {
         self.index.get(subject).map(|id| &self.slots[*id])
     }
 
-    /// All that are there, in no order.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &Slot> {
-        self.index.values().map(|id| &self.slots[*id])
+    /// All sites that are there, in the order of their slots.
+    pub(crate) fn sites(&self) -> impl Iterator<Item = &Site> {
+        self.slots.iter().filter(|slot| !slot.is_free).filter_map(|slot| slot.site.as_deref())
     }
 
     /// Where all stand now, in the order of their subjects: deciding may make others.
@@ -130,6 +136,7 @@ impl Subjects {
             && slot.deadline.is_none();
         if unused && self.index.get(&slot.subject) == Some(&id) {
             self.index.remove(&slot.subject);
+            self.slots[id].is_free = true;
             self.free.push(id);
         }
     }

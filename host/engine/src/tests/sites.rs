@@ -280,6 +280,8 @@ fn check_states(world: &World) -> Result<(), TestCaseError> {
         .subjects()
         .find(|subject| **subject != Subject::Network && !replayed.sites.contains_key(subject));
     prop_assert_eq!(of_nothing, None, "a subject without facts stays");
+    let sites = world.engine.subjects().filter(|subject| **subject != Subject::Network).count();
+    prop_assert_eq!(world.engine.sites().count(), sites, "a forgotten one is counted");
     prop_assert_eq!(world.engine.counters().idle_deadlines, 0);
     (0..3).try_for_each(|n| check_place(world, &station(n)))
 }

@@ -59,7 +59,7 @@ pub struct Row {
     pub place: Option<Place>,
     /// Stations that were connected.
     pub stations: usize,
-    /// Messages a second that were to be sent.
+    /// Messages a second that were to be sent; 0 without a pace.
     pub rate: f64,
     /// How long it took.
     pub seconds: f64,
