@@ -20,6 +20,14 @@ pub struct Watts(pub Power);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PerLine(pub [Current; 3]);
 
+/// The same, told by a machine with its unit: as a number alone it might be meant in amperes, which
+/// is what the API shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PerLineTold(pub PerLine);
+
+/// A current that is told with its unit.
+struct AmpsTold(Amps);
+
 /// What an EVSE or a device may take, by current in each phase or by power: `"32 A"`, `"11 kW"`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Amount {
@@ -211,6 +219,16 @@ impl<'de> Deserialize<'de> for Amps {
     }
 }
 
+impl<'de> Deserialize<'de> for AmpsTold {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(Written {
+            expected: "a current as text with its unit, such as \"62.5 A\"",
+            parse: |text| Amps::parse(text).map(Self),
+            integer: None,
+        })
+    }
+}
+
 impl<'de> Deserialize<'de> for Watts {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(Written {
@@ -265,15 +283,48 @@ impl<'de> Visitor<'de> for OneOrThree {
         self.visit_i64(value)
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<PerLine, A::Error> {
-        let mut lines = [Current::ZERO; 3];
-        for (n, line) in lines.iter_mut().enumerate() {
-            *line = list.next_element::<Amps>()?.ok_or(de::Error::invalid_length(n, &self))?.0;
-        }
-        match list.next_element::<Amps>()? {
-            Some(_) => Err(de::Error::invalid_length(4, &self)),
-            None => Ok(PerLine(lines)),
-        }
+    fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<PerLine, A::Error> {
+        three(list, |amps: Amps| amps, &self)
+    }
+}
+
+fn three<'de, A: SeqAccess<'de>, T: Deserialize<'de>>(
+    mut list: A,
+    amps: fn(T) -> Amps,
+    expected: &dyn de::Expected,
+) -> Result<PerLine, A::Error> {
+    let mut lines = [Current::ZERO; 3];
+    for (n, line) in lines.iter_mut().enumerate() {
+        let next = list.next_element::<T>()?.ok_or(de::Error::invalid_length(n, expected))?;
+        *line = amps(next).0;
+    }
+    match list.next_element::<T>()? {
+        Some(_) => Err(de::Error::invalid_length(4, expected)),
+        None => Ok(PerLine(lines)),
+    }
+}
+
+struct OneOrThreeTold;
+
+impl<'de> Visitor<'de> for OneOrThreeTold {
+    type Value = PerLineTold;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a current as text with its unit, such as \"63 A\", or a list of three such")
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<PerLineTold, E> {
+        OneOrThree.visit_str(text).map(PerLineTold)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<PerLineTold, A::Error> {
+        three(list, |told: AmpsTold| told.0, &self).map(PerLineTold)
+    }
+}
+
+impl<'de> Deserialize<'de> for PerLineTold {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(OneOrThreeTold)
     }
 }
 

@@ -112,6 +112,16 @@ impl ExternalLimit {
             .fold(CircuitLimit::default(), |limit, window| lower(limit, window.limit))
     }
 
+    /// The next time after `time` at which what holds may change, as far as that is known at
+    /// `now`: that a source falls silent only once half of its time-out is over. Who is heard again
+    /// and again by then is not taken for silent soon.
+    pub fn change_ahead(&self, now: Timestamp, time: Timestamp) -> Option<Timestamp> {
+        let half = self.timeout.map_or(Millis::ZERO, |timeout| Millis(timeout.0 / 2));
+        let doubts_from = self.silent_from().plus(Millis(-half.0));
+        let is_known = |next: &Timestamp| *next != self.silent_from() || now >= doubts_from;
+        self.next_change(time).filter(is_known)
+    }
+
     /// The next time after `time` at which what holds may change.
     pub fn next_change(&self, time: Timestamp) -> Option<Timestamp> {
         let silent = self.silent_from();

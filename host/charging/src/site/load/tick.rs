@@ -61,7 +61,8 @@ impl Load {
         let horizon = now.plus(LEAD);
         let mut later = Vec::new();
         loop {
-            let next = self.sources.iter().filter_map(|source| source.next_change(time)).min();
+            let changes = self.sources.iter().filter_map(|source| source.change_ahead(now, time));
+            let next = changes.min();
             let Some(next) = next.filter(|next| *next <= horizon) else { break };
             limits_at(&self.rows, &self.sources, next, &mut later);
             least.iter_mut().zip(&later).for_each(|(least, later)| *least = *later.min(least));

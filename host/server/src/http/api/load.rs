@@ -10,7 +10,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use busbar_charging::fact::Actor;
 use busbar_charging::input::Request;
-use busbar_charging::load::amount::{PerLine, Watts};
+use busbar_charging::load::amount::{PerLine, PerLineTold, Watts};
 use busbar_charging::load::external::Window;
 use busbar_charging::load::rows::CircuitLimit;
 use busbar_charging::subject::Subject;
@@ -50,7 +50,7 @@ pub struct Announced {
     until: Option<Time>,
     /// On each line: `"63 A"`, or a list of three.
     #[schema(value_type = Option<Object>, example = "63 A")]
-    current: Option<PerLine>,
+    current: Option<PerLineTold>,
     /// Of all lines together: `"40 kW"`.
     #[schema(value_type = Option<String>, example = "40 kW")]
     power: Option<Watts>,
@@ -62,7 +62,7 @@ pub struct Announced {
 pub struct ReadingPut {
     /// On each line: `"12.5 A"`, or a list of three; negative where it is exported.
     #[schema(value_type = Object, example = "12.5 A")]
-    current: PerLine,
+    current: PerLineTold,
     /// True where the EVSEs of its circuit are in it.
     #[serde(default)]
     with_evses: bool,
@@ -132,7 +132,7 @@ pub async fn reading(
     axum::Extension(Caller(actor)): axum::Extension<Caller>,
     Json(put): Json<ReadingPut>,
 ) -> Result<StatusCode, Problem> {
-    let PerLine(lines) = put.current;
+    let PerLineTold(PerLine(lines)) = put.current;
     let request = Request::MeterLoad { meter: meter.into(), lines, with_evses: put.with_evses };
     tell(&app, &id, actor, request).await
 }
@@ -152,7 +152,7 @@ fn uncontrolled() -> Problem {
 impl Announced {
     fn window(&self, now: Timestamp) -> Window {
         let limit = CircuitLimit {
-            lines: self.current.map(|PerLine(lines)| lines),
+            lines: self.current.map(|PerLineTold(PerLine(lines))| lines),
             power: self.power.map(|Watts(power)| power),
         };
         Window {

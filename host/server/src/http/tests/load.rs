@@ -53,6 +53,14 @@ async fn who_may_draw_what_and_what_outsiders_say() {
     let meter = "/api/v1/sites/north/load/meters/M1";
     assert_eq!(rig.put(meter, r#"{"current":["10 A","-2.5 A","0 A"]}"#).await.status, 204);
     assert_eq!(rig.put(meter, r#"{"current":"1e9 A"}"#).await.problem(), "invalid-body");
+    // What is shown in amperes is not taken back in thousandths of them.
+    for bare in [r#"{"current":43}"#, r#"{"current":[30,30,30]}"#, r#"{"current":30.0}"#] {
+        let answer = rig.put(meter, bare).await;
+        assert_eq!(answer.problem(), "invalid-body", "{bare}");
+        assert!(answer.text.contains("text with its unit"), "{bare}: {}", answer.text);
+    }
+    let bare = r#"{"circuit":"grid","limits":[{"current":40}]}"#;
+    assert_eq!(rig.put(limits, bare).await.problem(), "invalid-body");
     let unknown = "/api/v1/sites/north/load/meters/M2";
     assert_eq!(rig.put(unknown, r#"{"current":"10 A"}"#).await.problem(), "not-found");
 }

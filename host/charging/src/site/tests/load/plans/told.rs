@@ -11,6 +11,7 @@ use crate::input::needs::{Needs, Transfer};
 use crate::input::notice::{ChargingReply, Follows, Notice};
 use crate::input::schedule::{Limit, Schedule, Step};
 use crate::input::{CarWish, Input, Recalled, Request, StationEvent};
+use crate::load::amount::PerLine;
 use crate::load::external::Window;
 use crate::load::kernel::tests::START;
 use crate::load::plan::settings::{DayTime, OffPeak};
@@ -82,6 +83,25 @@ fn what_makes_no_sense_is_refused_and_named() {
     }
     let slots = vec![ForecastSlot { from: early, until: late, power: Power(-1) }];
     assert!(matches!(refusal(&yard, Request::ForecastLoad { slots }), Some(Problem::Invalid(_))));
+}
+
+#[test]
+fn a_source_that_is_heard_in_time_is_not_taken_for_silent() {
+    let mut config = laxity(1, 63);
+    let source = &mut config.tree.circuits[0].external[0];
+    source.timeout_seconds = Some(60);
+    source.fallback_current = Some(PerLine::all(amps(6)));
+    let mut yard = Yard::new(&config, Plans::BuiltIn);
+    yard.plug(0, 16, 50_000);
+    for _ in 0..15 {
+        let (circuit, source) = ("grid".into(), "dso".into());
+        yard.ask(Request::LimitLoad { circuit, source, windows: None });
+        yard.pass(20);
+        assert!(yard.now < seconds(200) || yard.cars[0].limit == amps(32), "{:?}", yard.cars[0]);
+    }
+    // Before its time-out is over the car is told what follows it.
+    yard.pass(38);
+    assert_eq!(yard.cars[0].limit, amps(6));
 }
 
 #[test]
