@@ -183,7 +183,9 @@ impl Transaction {
     /// The message that ended it, where it came: the earliest by the station's clock.
     pub(crate) fn ended(&self) -> Option<&ReportRecord> {
         // Asked with every message: a running one is not searched.
-        self.has_ended().then_some(())?;
+        if !self.has_ended() {
+            return None;
+        }
         let mut reports = self.reports.values();
         reports.find(|record| record.report.kind == ReportKind::Ended).map(|record| &**record)
     }
