@@ -85,6 +85,16 @@ impl Asked {
         })
     }
 
+    /// What its rows would let it have if nobody else charged.
+    fn alone(&self, car: &Parked) -> Current {
+        let rows = self.rows.of_evse(car.evse, car.legs).filter(|(_, a)| *a > 0);
+        let left = rows.map(|(row, a)| {
+            let headroom = self.headroom.get(row as usize).copied().unwrap_or_default();
+            Current(headroom.0.max(0).saturating_mul(1_000) / i64::from(a))
+        });
+        left.min().unwrap_or(car.max)
+    }
+
     fn car(&self, car: &Parked) -> Car {
         let end = |slot: i64| self.from.plus(Millis(self.slot.0.saturating_mul(slot)));
         let chance = |slot| car.departures.still_there(car.expected, self.from, end(slot));
@@ -92,7 +102,7 @@ impl Asked {
             evse: car.evse,
             legs: car.legs,
             min: car.min,
-            max: car.max,
+            max: car.max.min(self.alone(car)).max(car.min),
             is_on: car.is_on,
             energy: car.energy,
             there: (1..=i64::from(self.slots)).map(chance).take_while(|there| *there > 0).collect(),

@@ -30,8 +30,8 @@ pub struct Lp {
     /// A kWh that is not delivered costs so many times the spread of the prices more than the
     /// dearest one.
     pub value: u32,
-    /// To pause a car costs what its minimum delivers in such a time: what stopping and waking a
-    /// car takes.
+    /// To pause a car costs what its minimum delivers in such a time, which is what stopping and
+    /// waking a car takes: that energy, or the price of it where the car has time to wait.
     pub pause: Millis,
     /// More columns than that are avoided by longer slots, and beyond that not solved.
     pub columns_max: usize,
@@ -84,15 +84,18 @@ impl Lp {
         for (column, share) in columns.iter().zip(shares) {
             currents[column.car][column.slot] += share * column.part.0 as f64;
         }
+        let beside = beside(question, &currents);
         let mut plan = Plan::empty(question, "lp");
         let mut expected = Expected::nothing(question);
-        for ((car, currents), waits) in question.cars.iter().zip(currents).zip(waits) {
+        for (n, (car, waits)) in question.cars.iter().zip(waits).enumerate() {
+            let currents = &currents[n];
             let whole = currents.iter().map(|current| Current(current.round() as i64));
             for (slot, current) in grid.spread(whole).into_iter().enumerate() {
                 expected.add(car, slot, current);
             }
             let (caps, targets) = if waits {
-                (caps(question, &grid, car, &currents, &there), Vec::new())
+                let room = |slot: usize| room(question, car, currents[slot], &beside[slot]);
+                (caps(question, &grid, car, currents, room, &there), Vec::new())
             } else {
                 let target = |(_, current): (usize, &f64)| Some(Current(current.round() as i64));
                 (Vec::new(), grid.spread(currents.iter().enumerate().map(target)))
@@ -121,7 +124,11 @@ impl Lp {
                 if chance <= 0.0 {
                     break;
                 }
-                let weight = chance * if *waits { worth.of(range) } else { 1.0 };
+                let (weight, pause) = match waits {
+                    true => (worth.of(range.clone()), worth.costs(range)),
+                    false => (1.0, 1.0),
+                };
+                let (weight, pause) = (chance * weight, chance * pause * spared);
                 let takes = if *waits { chance } else { 0.0 };
                 let column = Column { car: index, slot, weight, takes, part: car.max };
                 if slot > 0 || !car.is_on {
@@ -129,7 +136,7 @@ impl Lp {
                     continue;
                 }
                 let min = car.min.min(car.max);
-                columns.push(Column { part: min, weight: weight * (1.0 + spared), ..column });
+                columns.push(Column { part: min, weight: weight + pause, ..column });
                 columns.push(Column { part: car.max.minus(min), ..column });
             }
         }
@@ -137,21 +144,46 @@ impl Lp {
     }
 }
 
-/// Caps of zero in the slots in which a car is to get less than half of what it could take. Where
-/// there is a surplus of less than that (in W), it may have what it is to get of it: beyond that it
-/// would take from the grid.
+/// By slot and row, what all cars are to get together, in mA.
+fn beside(question: &Question<'_>, currents: &[Vec<f64>]) -> Vec<Vec<f64>> {
+    let slots = currents.first().map_or(0, Vec::len);
+    let mut loads = vec![vec![0.0; question.rows.rows().len()]; slots];
+    for (car, currents) in question.cars.iter().zip(currents) {
+        for (row, a) in question.rows.of_evse(car.evse, car.legs) {
+            for (load, current) in loads.iter_mut().zip(currents) {
+                load[row as usize] += current * f64::from(a) / 1e3;
+            }
+        }
+    }
+    loads
+}
+
+/// What a car that is to get so much could have beside what the others are to get, in mA.
+fn room(question: &Question<'_>, car: &Car, current: f64, loads: &[f64]) -> f64 {
+    let rows = question.rows.of_evse(car.evse, car.legs).filter(|(_, a)| *a > 0);
+    let left = rows.map(|(row, a)| {
+        let headroom = question.headroom.get(row as usize).map_or(0, |headroom| headroom.0);
+        current + (headroom as f64 - loads[row as usize]) * 1e3 / f64::from(a)
+    });
+    left.fold(car.max.0 as f64, f64::min).max(0.0)
+}
+
+/// Caps of zero in the slots in which a car is to get less than half of what it could take beside
+/// the others (`room`, in mA). Where there is a surplus of less than that (in W), it may have what
+/// it is to get of it: beyond that it would take from the grid.
 fn caps(
     question: &Question<'_>,
     grid: &Grid,
     car: &Car,
     currents: &[f64],
+    room: impl Fn(usize) -> f64,
     surplus: &[Option<f64>],
 ) -> Vec<Option<Current>> {
     let (max, power) = (car.max.0.max(1) as f64, car.power(question).0 as f64);
     let mut left = car.need(question) as f64 / 1e3;
     let lengths: Vec<_> = grid.ranges().map(|range| range.len() as f64).collect();
     grid.spread(currents.iter().enumerate().map(|(slot, current)| {
-        let could = (left / lengths[slot]).clamp(0.0, 1.0);
+        let could = (left / lengths[slot]).clamp(0.0, 1.0).min(room(slot) / max);
         left -= current / max * lengths[slot];
         let is_less = surplus[slot].is_some_and(|surplus| surplus < power);
         if is_less && current * 2.0 >= car.min.0 as f64 {

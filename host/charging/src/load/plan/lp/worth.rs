@@ -39,11 +39,19 @@ impl<'a> Worth<'a> {
     /// To whoever waits, from the grid in a range of slots. What is not known is taken for the
     /// highest.
     pub(super) fn of(&self, slots: Range<usize>) -> f64 {
-        let (later, length) = (self.later(&slots), slots.len().max(1) as f64);
-        let prices = self.question.prices;
-        let sum: f64 =
-            slots.map(|slot| prices.get(slot).copied().unwrap_or(self.highest) as f64).sum();
-        (self.value - sum / length) / (self.value - self.lowest) * later
+        let later = self.later(&slots);
+        (self.value - self.price(slots)) / (self.value - self.lowest) * later
+    }
+
+    /// What it costs in a range of slots, in the same measure; never below zero.
+    pub(super) fn costs(&self, slots: Range<usize>) -> f64 {
+        self.price(slots).max(0.0) / (self.value - self.lowest)
+    }
+
+    fn price(&self, slots: Range<usize>) -> f64 {
+        let length = slots.len().max(1) as f64;
+        let price = |slot| self.question.prices.get(slot).copied().unwrap_or(self.highest) as f64;
+        slots.map(price).sum::<f64>() / length
     }
 
     fn later(&self, slots: &Range<usize>) -> f64 {

@@ -68,6 +68,19 @@ fn a_car_that_charges_keeps_its_minimum_before_an_equal_one_begins() {
 }
 
 #[test]
+fn what_a_row_leaves_of_a_cheap_slot_is_used_however_little_it_is() {
+    let prices = [9, 9, 9, 1, 9, 9, 9, 9, 9, 9];
+    for (headroom, cars, wh) in [(7_000, 1, 1_600), (22_000, 2, 3_680)] {
+        let energy = Energy::from_wh(wh);
+        let cars = (0..cars).map(|evse| Car { energy, ..there_for(evse, 10) }).collect();
+        let plan = Asked { prices: &prices, headroom, cars, free: 0 }.by(&mut Lp::default());
+        let cheap: Vec<_> = plan.wishes.iter().map(|wish| wish.at(3).0).collect();
+        assert!(cheap.iter().all(Option::is_none), "{headroom} mA: {plan:?}");
+        assert_eq!(plan.wishes[0].at(2).0, Some(Current::ZERO), "{headroom} mA: {plan:?}");
+    }
+}
+
+#[test]
 fn a_car_waits_for_cheap_slots_while_it_is_sure_to_be_there() {
     let prices = [9, 9, 9, 1, 1, 1, 9, 9, 9, 9];
     let asked = Asked { prices: &prices, headroom: 32_000, cars: vec![car()], free: 0 };
