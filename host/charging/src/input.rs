@@ -430,6 +430,8 @@ pub struct CarWish {
     pub class: Option<u8>,
     /// It waits neither for a price nor for a random delay.
     pub at_once: bool,
+    /// The most that the car takes on a phase.
+    pub maximum: Option<Current>,
 }
 
 /// What must hold of the version that is there (`If-Match`, `If-None-Match`).

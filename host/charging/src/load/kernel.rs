@@ -344,7 +344,8 @@ impl Kernel {
     }
 
     fn evse_changed(&mut self, at: Timestamp, index: usize, what: &EvseChange) {
-        let allowed = self.allowed(&self.evses[index], at);
+        let (allowed, commanded) =
+            (self.allowed(&self.evses[index], at), self.commanded(&self.evses[index], at));
         let station = &mut self.stations[self.evses[index].station as usize].station;
         let credit = station.credit(at);
         let evse = &mut self.evses[index];
@@ -357,8 +358,12 @@ impl Kernel {
             }
             EvseChange::Claimed(current) => evse.draw.claims(*current),
             EvseChange::Lacks(current) => evse.draw.lacks_limit(*current),
-            EvseChange::Measured(draw) => {
-                let disobeys = evse.draw.measured(at, *draw, allowed);
+            EvseChange::Measured(draw) | EvseChange::Paused(draw) => {
+                let pauses = matches!(what, EvseChange::Paused(_)) && commanded == Current::ZERO;
+                let disobeys = match pauses {
+                    true => evse.draw.pauses(at, *draw, allowed),
+                    false => evse.draw.measured(at, *draw, allowed),
+                };
                 let ended = |purpose| {
                     evse.ledger.held(purpose).is_some_and(|held| held.has_ended(at, credit))
                 };

@@ -16,6 +16,7 @@ mod memory;
 mod phases;
 mod planning;
 mod profiles;
+mod reason;
 mod record;
 mod survey;
 mod tick;
@@ -99,8 +100,6 @@ struct Live {
     legs: Legs,
     /// Whether its draw is measured phase by phase, or follows from its legs.
     is_sure: bool,
-    /// Why it was given what it was told last, or why it waits; for people.
-    reason: Box<str>,
     /// Whether it charged before in this transaction: one that waits is paused.
     #[serde(default)]
     charged: bool,
@@ -115,6 +114,9 @@ struct Live {
     /// The most that its car was seen to take where it could have taken more.
     #[serde(default)]
     takes: Option<Current>,
+    /// The most that its car was seen to take at all: it takes no less.
+    #[serde(default)]
+    follows: Option<Current>,
     /// What its car was last seen to take where it could have taken more.
     #[serde(default)]
     tapers: Option<(Timestamp, Current)>,
@@ -138,12 +140,12 @@ impl Live {
             seen_since: None,
             legs: Legs::UNKNOWN,
             is_sure: false,
-            reason: "".into(),
             charged: false,
             arrived: at,
             taken: Energy::ZERO,
             flow: None,
             takes: None,
+            follows: None,
             tapers: None,
             wish: None,
             habit: None,

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use super::command::Command;
 use super::transaction::Transaction;
 use crate::fact::command::Intent;
-use crate::fact::metering::ReportKind;
+use crate::fact::metering::{ChargingState, ReportKind};
 use crate::fact::station::{
     ConnectorStatus, Registration, StationBooted, StationConnected, StationRecorded,
     StationRegistered, StationStatus,
@@ -140,6 +140,22 @@ impl Station {
         let free = connectors
             .any(|(_, status)| status.status == ConnectorStatus::Available && after(status));
         later || free
+    }
+
+    /// Whether it says that it is the one who holds back the car at an EVSE: by the course of the
+    /// transaction (2.x), else by its status (1.6).
+    pub(crate) fn says_paused(&self, evse: u32) -> bool {
+        let on_it = self.transactions.values();
+        let on_it = on_it.filter(|known| known.is_live() && known.glance.evse == Some(evse));
+        let states = on_it.flat_map(|known| known.reports.values());
+        let states = states.filter_map(|record| Some((record.report.at, record.report.state?)));
+        match states.max_by_key(|(at, _)| *at) {
+            Some((_, state)) => state == ChargingState::SuspendedEvse,
+            None => {
+                let mut connectors = self.connectors.range((evse, 0)..=(evse, u32::MAX));
+                connectors.any(|(_, known)| known.status == ConnectorStatus::SuspendedEvse)
+            }
+        }
     }
 
     /// Applies a fact of this station.

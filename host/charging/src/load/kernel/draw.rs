@@ -37,6 +37,10 @@ pub struct Draw {
     /// What it allows by the profiles that its station holds, where that is more.
     #[serde(default)]
     lacks: Option<Current>,
+    /// It was believed again because it paused when it was told to, and has not yet shown that it
+    /// keeps to a limit under which it draws.
+    #[serde(default)]
+    by_pause: bool,
 }
 
 impl Draw {
@@ -121,6 +125,16 @@ impl Draw {
     /// It was measured while it was allowed so much. True when it has just turned out that it
     /// does not obey.
     pub(super) fn measured(&mut self, at: Timestamp, draw: Current, allowed: Current) -> bool {
+        self.seen(at, draw, allowed, false)
+    }
+
+    /// The same, where it was told nothing, and its station says that it pauses it: it obeys. That
+    /// is believed once, for one may obey a pause and no other limit.
+    pub(super) fn pauses(&mut self, at: Timestamp, draw: Current, allowed: Current) -> bool {
+        self.seen(at, draw, allowed, !self.by_pause)
+    }
+
+    fn seen(&mut self, at: Timestamp, draw: Current, allowed: Current, pauses: bool) -> bool {
         if self.last.is_some_and(|(last, _)| is_old(at, last)) {
             return false;
         }
@@ -134,13 +148,14 @@ impl Draw {
             return found;
         }
         self.over = None;
-        if draw <= TOLERANCE {
+        if draw <= TOLERANCE && !pauses {
             // Without a car that charges it neither obeys nor does it not.
             self.obeys = None;
             return false;
         }
         let since = *self.obeys.get_or_insert(at);
         if at.since(since) >= PROBATION {
+            self.by_pause = self.disobedient && pauses;
             self.disobedient = false;
             self.peak = Current::ZERO;
         }

@@ -123,6 +123,8 @@ pub enum EvseChange {
     Ended,
     /// Its busiest phase was measured.
     Measured(Current),
+    /// The same, while its station says that it is the station that pauses it.
+    Paused(Current),
     /// Its station says that it allows more than it was told, or that it does not.
     Claimed(Option<Current>),
     /// By the profiles that its station holds it allows more than it was told, or it does not.

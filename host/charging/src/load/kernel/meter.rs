@@ -162,7 +162,7 @@ impl Meter {
         let load = match standing {
             Standing::Fresh => value,
             Standing::Quantile | Standing::Bound => self.quantile().max(value).max(jumped),
-            Standing::Lost => self.maximum.max(value).max(jumped),
+            Standing::Lost => self.maximum.max(self.quantile()).max(value).max(jumped),
         };
         let least = match standing {
             Standing::Fresh if self.counts_generation => self.steady(now),

@@ -85,7 +85,7 @@ impl Load {
     pub(super) fn most(&self, evse: u32) -> Current {
         let wiring = &self.rows.evses()[evse as usize];
         let wish = self.evses[evse as usize].wish.as_ref();
-        let car = wish.and_then(|wish| wish.maximum).filter(|most| *most >= wiring.min);
+        let car = wish.and_then(Wish::most).filter(|most| *most >= wiring.min);
         car.map_or(wiring.max, |most| most.min(wiring.max))
     }
 
@@ -120,26 +120,27 @@ impl Load {
         let needs = if state.on { NEEDS_ON } else { NEEDS };
         // It is tried once, before it waits: what it takes and on how many phases decides how long
         // it needs.
-        let is_tried = self.takes(evse).is_some();
+        let is_tried = self.takes(evse).or(self.evses[evse as usize].follows).is_some();
         is_tried && !at_once && !is_tight(self.need(evse, energy), departure.since(now), needs)
     }
 
     /// What a car was seen to take, or said that it can.
     fn takes(&self, evse: u32) -> Option<Current> {
         let live = &self.evses[evse as usize];
-        let said = live.wish.as_ref().and_then(|wish| wish.maximum);
+        let said = live.wish.as_ref().and_then(Wish::most);
         live.takes.or(said).map(|takes| takes.min(self.most(evse)))
     }
 
-    /// How long a car must charge at its most for an energy.
+    /// How long a car must charge at its most for an energy; where that was never seen, at what it
+    /// surely takes.
     pub(super) fn need(&self, evse: u32, energy: Energy) -> Millis {
         let wiring = &self.rows.evses()[evse as usize];
         let legs = match self.evses[evse as usize].legs.count() {
             0 => u32::from(wiring.legs),
             count => count,
         };
-        let watts =
-            wiring.power(self.takes(evse).unwrap_or_else(|| self.most(evse)), legs).0.max(1);
+        let takes = self.takes(evse).or(self.evses[evse as usize].follows);
+        let watts = wiring.power(takes.unwrap_or_else(|| self.most(evse)), legs).0.max(1);
         Millis(energy.0.saturating_mul(3_600) / watts)
     }
 
@@ -212,5 +213,10 @@ impl Wish {
     /// Whether it was said before its transaction began.
     pub(super) fn waits(&self) -> bool {
         self.transaction.is_none()
+    }
+
+    /// The most that it was said to take.
+    fn most(&self) -> Option<Current> {
+        self.maximum.into_iter().chain(self.said_maximum).min()
     }
 }

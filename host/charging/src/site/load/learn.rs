@@ -153,13 +153,13 @@ impl Load {
                 self.sync(at, station);
                 let transaction = station.transactions.get(&reported.transaction);
                 let evse = report.evse.or(transaction.and_then(|known| known.glance.evse));
-                self.measured(at, id, evse, &report.readings, report.offline);
+                self.measured(at, station, evse, &report.readings, report.offline);
                 self.took(at, id, evse, station);
             }
             Fact::TransactionMetered(metered) => {
                 let transaction = station.transactions.get(&metered.transaction);
                 let evse = transaction.and_then(|known| known.glance.evse);
-                self.measured(at, id, evse, &metered.readings, false);
+                self.measured(at, station, evse, &metered.readings, false);
                 self.took(at, id, evse, station);
             }
             Fact::CommandSent(sent) => self.sent(station, sent),
@@ -275,9 +275,6 @@ impl Load {
         match command.map(|command| &command.wanted.intent) {
             Some(Intent::Limit(grant)) => {
                 let granted = granted(sent.at, &station.id, grant);
-                if let Some(evse) = self.kernel.evse(&granted.evse) {
-                    self.evses[evse as usize].reason = grant.reason.clone();
-                }
                 self.kernel.apply(&Event::Granted(granted));
             }
             intent => {
@@ -325,12 +322,12 @@ impl Load {
     fn measured(
         &mut self,
         at: Timestamp,
-        station: &StationId,
+        station: &Station,
         evse: Option<u32>,
         readings: &[Reading],
         offline: bool,
     ) {
-        let id = evse.map(|evse| EvseId { station: station.clone(), evse });
+        let id = evse.map(|evse| EvseId { station: station.id.clone(), evse });
         let Some(id) = id.filter(|_| !offline) else { return };
         let Some(index) = self.kernel.evse(&id) else { return };
         let momentary = |reading: &&Reading| {
@@ -338,7 +335,7 @@ impl Load {
         };
         let newest = readings.iter().filter(momentary).map(|reading| reading.at).max();
         let Some(newest) = newest else { return };
-        let clock = self.kernel.station(station).and_then(|known| known.clock().offset());
+        let clock = self.kernel.station(&station.id).and_then(|known| known.clock().offset());
         let age = at.plus(clock.unwrap_or(newest.since(at))).since(newest);
         if age > FRESH {
             return;
@@ -351,7 +348,10 @@ impl Load {
         let most = self.rows.evses()[index as usize].max.0.saturating_mul(ABSURD);
         let draw = draw.min(Current(most));
         let obeyed = self.kernel.draw(index).is_none_or(|known| !known.is_disobedient());
-        let what = EvseChange::Measured(draw);
+        let what = match !obeyed && station.says_paused(id.evse) {
+            true => EvseChange::Paused(draw),
+            false => EvseChange::Measured(draw),
+        };
         self.kernel.apply(&Event::Evse { at, evse: id.clone(), what });
         self.tapers(index, at);
         if obeyed && self.kernel.draw(index).is_some_and(|known| known.is_disobedient()) {
@@ -451,7 +451,6 @@ impl Load {
             let evse = EvseId::parse(&change.evse).and_then(|id| self.kernel.evse(&id));
             if let Some(live) = evse.and_then(|evse| self.evses.get_mut(evse as usize)) {
                 (live.on, live.since) = (change.on, filled.at);
-                live.reason = change.reason.clone();
                 live.charged |= change.on;
                 if !change.on && waits_for_plan.contains(&change.evse) {
                     // What begins anew is spread anew.

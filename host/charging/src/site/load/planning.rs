@@ -84,7 +84,11 @@ pub(super) struct Wish {
     /// What it wants, and what it had taken when it was said.
     pub(super) energy: Option<(Energy, Energy)>,
     pub(super) departure: Option<Timestamp>,
+    /// The most that the car says that it takes.
     pub(super) maximum: Option<Current>,
+    /// The most that a person says that it takes.
+    #[serde(default)]
+    pub(super) said_maximum: Option<Current>,
     pub(super) class: Option<u8>,
     pub(super) at_once: bool,
     /// A person said it: a car does not gainsay.
@@ -218,7 +222,6 @@ impl Load {
             let Some(evse) = evse else { continue };
             let live = &mut self.evses[evse as usize];
             live.delay = Some(delay.until);
-            live.reason = super::held::DELAYED.into();
             self.not_after(delay.until);
         }
     }
@@ -231,7 +234,8 @@ impl Load {
             transaction: wished.transaction.clone(),
             energy: wished.energy.map(|energy| (energy, live.taken)),
             departure: wished.departure,
-            maximum: wished.maximum,
+            maximum: wished.maximum.filter(|_| !by_person),
+            said_maximum: wished.maximum.filter(|_| by_person),
             class: wished.class,
             at_once: wished.at_once,
             by_person,

@@ -2,6 +2,7 @@
 //! Must never send what the kernel did not grant.
 
 use super::memory::Buffers;
+use super::reason::Found;
 use super::{Load, TICK};
 use crate::action::Action;
 use crate::context::{Context, Outcome};
@@ -12,7 +13,7 @@ use crate::fact::load::{
 use crate::fact::{Actor, Fact, InputRefused};
 use crate::ids::CommandId;
 use crate::load::external::limits_at;
-use crate::load::fill::{Demand, EvseState, Explained, Filled, Settings, could_take_more};
+use crate::load::fill::{Demand, EvseState, could_take_more};
 use crate::load::kernel::Kernel;
 use crate::load::kernel::decide::{Alarm, LEAD, Send, Why};
 use crate::load::kernel::event::Purpose;
@@ -42,11 +43,13 @@ const DRAWS: u32 = 1_000_000;
 pub(super) struct Room {
     pub(super) limits: Vec<Current>,
     pub(super) base: Vec<Current>,
+    /// What is not managed, as high as it lately was.
+    pub(super) lately: Vec<Current>,
     /// Limit less base load less reserve.
     pub(super) headroom: Vec<Current>,
     /// The least of it within the time that a limit takes to arrive.
     pub(super) announced: Vec<Current>,
-    /// What of that is expected to last, beside a base load as high as it lately was.
+    /// What of that is expected to last, beside `lately`.
     pub(super) lasting: Vec<Current>,
     /// Where nothing may be increased.
     pub(super) bound: Vec<bool>,
@@ -87,12 +90,12 @@ impl Load {
         };
         let headroom = less(&limits, &base);
         let (announced, lasting) = (less(&least, &base), less(&least, &lately));
-        Room { headroom, announced, lasting, limits, base, bound }
+        Room { headroom, announced, lasting, limits, base, lately, bound }
     }
 
     /// By row, what the filling may share: what is expected to last, but nobody is paused for what
     /// the base load was a minute ago.
-    fn to_share(&self, room: &Room, states: &[EvseState]) -> Vec<Current> {
+    pub(super) fn to_share(&self, room: &Room, states: &[EvseState]) -> Vec<Current> {
         let least = |evse: u32| {
             let state = &states[evse as usize];
             let current = match state.demand {
@@ -179,24 +182,7 @@ impl Load {
     }
 }
 
-/// What was found in one decision.
-struct Found<'a> {
-    load: &'a Load,
-    now: Timestamp,
-    room: Room,
-    filled: Filled<'a>,
-}
-
 impl Found<'_> {
-    fn reason(&self, evse: u32) -> Box<str> {
-        let Room { limits, headroom, .. } = &self.room;
-        if self.load.is_delayed(evse, self.now) && self.load.kernel.transaction(evse).is_some() {
-            return super::held::DELAYED.into();
-        }
-        let explained = Explained::new(&self.filled, evse, &self.load.rows, limits, headroom);
-        explained.map_or_else(|| "".into(), |explained| explained.to_string().into())
-    }
-
     /// Who may charge now and might not before, or the other way.
     fn changes(&self) -> Vec<EvseShare> {
         let evses = (0..).zip(&self.load.evses);
@@ -210,7 +196,7 @@ impl Found<'_> {
         let share = |(evse, live): (u32, &super::Live)| EvseShare {
             evse: self.load.rows.evses()[evse as usize].id.to_string().into(),
             on: !live.on,
-            reason: self.reason(evse),
+            reason: self.reason(evse).into(),
         };
         changed.map(share).collect()
     }
@@ -238,15 +224,10 @@ impl Site {
         outcome: &mut Outcome,
     ) {
         let Some(load) = self.load() else { return };
-        let room = load.room(now);
-        let settings = Settings { policy: load.config.policy, ..Settings::default() };
         let mut memory = load.memory.take();
         let Buffers { filler, kernel } = &mut *memory;
-        let states = load.states(now);
-        let to_share = load.to_share(&room, &states);
-        let filled = filler.tick(&load.rows, &settings, now, &to_share, &states);
-        let wishes: Vec<_> = filled.allocations.iter().map(|given| given.limit).collect();
-        let found = Found { load, now, room, filled };
+        let found = load.found(now, filler);
+        let wishes: Vec<_> = found.filled.allocations.iter().map(|given| given.limit).collect();
         let evses = 0..load.evses.len() as u32;
         let legs: Vec<Legs> = evses.map(|evse| load.legs(evse, now)).collect();
         let Room { headroom, announced, lasting, bound, .. } = &found.room;
@@ -268,7 +249,8 @@ impl Site {
                 // Written as the station can take it: nothing is raised meanwhile.
                 continue;
             }
-            let reason = load.kernel.evse(&send.granted.evse).map(|evse| found.reason(evse));
+            let reason = load.kernel.evse(&send.granted.evse);
+            let reason = reason.map(|evse| found.reason(evse).into());
             let command = CommandId(context.ids.uuid(now, 1_000 + n));
             self.send_limit(now, command, send, reason.unwrap_or_default(), outcome);
         }

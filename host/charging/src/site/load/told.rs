@@ -10,12 +10,13 @@ use crate::ids::{StationId, TransactionId};
 use crate::input::CarWish;
 use crate::input::needs::Needs;
 use crate::input::notice::{ChargingReply, Follows, Notice};
+use crate::load::amount::Amps;
 use crate::load::circuit::CLASS_MOST;
 use crate::load::rows::EvseId;
 use crate::network::{done, problem};
 use crate::site::Site;
 use crate::site::operator::Asking;
-use crate::units::{Energy, Micros, Millis, Power, Timestamp};
+use crate::units::{Current, Energy, Micros, Millis, Power, Timestamp};
 
 /// So many prices may be told at once: quarters of an hour for ten days.
 const SLOTS: usize = 1_000;
@@ -48,7 +49,9 @@ impl Site {
         let Some(runs) = runs else {
             return problem(asking.call, Problem::Conflict(format!("no car charges at {evse}")));
         };
-        if let Some(wrong) = what_is_wrong(&wish, asking.now) {
+        let least = load.rows.evses()[index as usize].min;
+        let wrong = what_is_wrong(&wish, asking.now).or_else(|| too_little(&wish, least));
+        if let Some(wrong) = wrong {
             return problem(asking.call, Problem::Invalid(wrong));
         }
         let wished = LoadWished {
@@ -58,7 +61,7 @@ impl Site {
             transaction: Some(runs.clone()),
             energy: wish.energy,
             departure: wish.departure,
-            maximum: None,
+            maximum: wish.maximum,
             class: wish.class,
             at_once: wish.at_once,
         };
@@ -153,7 +156,7 @@ impl Site {
         let index = load.kernel.evse(&id)?;
         let ahead = load.kernel.station(station).and_then(|known| known.clock().offset());
         let departure = needs.departure.map(|at| at.plus(Millis(-ahead.unwrap_or_default().0)));
-        let wish = CarWish { energy: needs.energy, departure, class: None, at_once: false };
+        let wish = CarWish { energy: needs.energy, departure, ..CarWish::default() };
         let sound = |wish: CarWish| match what_is_wrong(&wish, now) {
             None => wish,
             Some(_) => CarWish::default(),
@@ -177,11 +180,22 @@ impl Site {
     }
 }
 
+/// Why a wish for an EVSE that gives no less than so much is not taken.
+fn too_little(wish: &CarWish, least: Current) -> Option<String> {
+    let most = wish.maximum.filter(|most| *most < least)?;
+    Some(format!(
+        "max_current: {} is less than the {} that the EVSE gives",
+        Amps(most),
+        Amps(least)
+    ))
+}
+
 /// Why a wish is not taken.
 fn what_is_wrong(wish: &CarWish, now: Timestamp) -> Option<String> {
     let energy = wish.energy.filter(|energy| *energy < Energy::ZERO || *energy > ENERGY_MOST);
     if let Some(energy) = energy {
-        return Some(format!("energy_wh: no car takes {energy}"));
+        let wh = energy.0 / 1_000;
+        return Some(format!("energy_wh: {wh} is not from 0 to {}", ENERGY_MOST.0 / 1_000));
     }
     match wish.departure {
         Some(at) if at <= now => return Some(format!("departure: {at} has passed")),

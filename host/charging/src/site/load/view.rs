@@ -8,12 +8,13 @@ use std::sync::Arc;
 pub use self::outside::{MeterView, SourceView};
 use super::Load;
 use super::battery::BatteryView;
+use super::reason::Found;
 use super::tick::Room;
 use crate::fact::load::{ForecastSlot, PlanRun, PowerRun, PriceSlot};
 use crate::ids::{StationId, TransactionId};
 use crate::load::amount::Amount;
 use crate::load::config::Config;
-use crate::load::fill::EvseState;
+use crate::load::fill::{EvseState, Filler};
 use crate::load::kernel::capability::WRITES_A_DAY;
 use crate::load::kernel::event::Purpose;
 use crate::load::kernel::ledger::GrantId;
@@ -104,6 +105,8 @@ pub struct RowView {
     pub reserve: Current,
     /// What is not managed there.
     pub base: Current,
+    /// The most that it lately was: limits are raised no further than that leaves.
+    pub lately: Current,
     /// How well that is known; none where it is not measured and counts as configured.
     pub standing: Option<Standing>,
     /// What there is for the EVSEs.
@@ -146,7 +149,7 @@ pub struct EvseView {
     pub limit: Current,
     /// What it falls back to by itself, as far as its station has acknowledged that.
     pub fallback: Current,
-    /// Why it was given what it was told last, or why it waits; for people.
+    /// Why it is given no more at this moment; for people.
     pub reason: Box<str>,
     /// What it may be drawing.
     pub exposure: Current,
@@ -194,14 +197,15 @@ impl Site {
 
 impl Load {
     fn view(&self, now: Timestamp) -> LoadView {
-        let room = self.room(now);
-        let rows = (0..self.rows.rows().len()).map(|row| self.row_view(row, now, &room));
+        let mut filler = Filler::default();
+        let found = self.found(now, &mut filler);
+        let rows = (0..self.rows.rows().len()).map(|row| self.row_view(row, now, &found.room));
         let evses = 0..self.evses.len() as u32;
         LoadView {
             at: now,
             config: Arc::clone(&self.config),
             rows: rows.collect(),
-            evses: evses.map(|evse| self.evse_view(evse, now)).collect(),
+            evses: evses.map(|evse| self.evse_view(evse, &found)).collect(),
             sources: self.source_views(now),
             meters: self.meter_views(now),
             batteries: self.battery_views(now),
@@ -252,6 +256,7 @@ impl Load {
             set_by: self.set_by(index, now),
             reserve: row.reserve,
             base: room.base[index],
+            lately: room.lately[index],
             standing: self.meters[index].as_ref().map(|meter| meter.background(now).standing),
             headroom: room.headroom[index],
             exposure: self.rows.load(index as u32, exposure),
@@ -272,7 +277,8 @@ impl Load {
         real.max_by_key(|held| held.grant).map(|held| (held.at, held.limit))
     }
 
-    fn evse_view(&self, evse: u32, now: Timestamp) -> EvseView {
+    fn evse_view(&self, evse: u32, found: &Found<'_>) -> EvseView {
+        let now = found.now;
         let live = &self.evses[evse as usize];
         let id = self.rows.evses()[evse as usize].id.clone();
         let known = self.kernel.station(&id.station);
@@ -295,7 +301,7 @@ impl Load {
             told: self.told_last(evse),
             fallback: self.kernel.fallback(evse),
             limit: self.kernel.acknowledged(evse, now),
-            reason: live.reason.clone(),
+            reason: found.standing(evse).into(),
             exposure: self.kernel.exposure(evse, now),
             drawn: self.kernel.draw(evse).and_then(|draw| draw.last()),
             legs: self.legs(evse, now),

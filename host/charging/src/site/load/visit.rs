@@ -33,8 +33,9 @@ impl Load {
         let wiring = &self.rows.evses()[index as usize];
         let draw = self.kernel.draw(index).and_then(|draw| draw.fresh(at));
         let takes = self.takes_at_most(index, at);
+        let follows = self.settled_draw(index, at).filter(|drawn| *drawn > Current::ZERO);
         let live = &mut self.evses[index as usize];
-        live.takes = live.takes.max(takes);
+        (live.takes, live.follows) = (live.takes.max(takes), live.follows.max(follows));
         let legs = match live.legs.count() {
             0 => u32::from(wiring.legs),
             count => count,

@@ -8,7 +8,7 @@ use axum::http::StatusCode;
 use busbar_charging::fact::Actor;
 use busbar_charging::fact::load::{ForecastSlot, PriceSlot};
 use busbar_charging::input::{CarWish, Request};
-use busbar_charging::load::amount::Watts;
+use busbar_charging::load::amount::{Amount, Watts};
 use busbar_charging::load::rows::EvseId;
 use busbar_charging::subject::Subject;
 use busbar_charging::units::{Energy, Micros};
@@ -41,6 +41,10 @@ pub struct WishPut {
     /// True where it waits neither for a price nor for a random delay.
     #[serde(default)]
     at_once: bool,
+    /// The most that the car takes on each phase. Once it charges it is seen; until then one of
+    /// which this is not known is not planned to wait.
+    #[schema(example = "16 A")]
+    max_current: Option<String>,
 }
 
 /// What energy costs the site, in the place of what was said before; without any slot, nobody
@@ -117,7 +121,16 @@ pub async fn wish(
         Energy(wh.saturating_mul(1_000))
     });
     let departure = put.departure.map(|Time(at)| at);
-    let wish = CarWish { energy, departure, class: put.class, at_once: put.at_once };
+    let maximum = match put.max_current.as_deref().map(Amount::parse) {
+        None => None,
+        Some(Ok(Amount::Current(current))) => Some(current),
+        Some(_) => {
+            let detail = "a current with its unit, as \"16 A\"";
+            return Err(Kind::InvalidBody.because(detail).at("/max_current", detail));
+        }
+    };
+    let (class, at_once) = (put.class, put.at_once);
+    let wish = CarWish { energy, departure, class, at_once, maximum };
     let evse = EvseId { station: names::station(&station)?, evse };
     let transaction = put.transaction_id.map(|id| id.as_str().into());
     tell(&app, &id, actor, Request::WishLoad { evse, transaction, wish }).await

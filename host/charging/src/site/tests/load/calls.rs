@@ -6,9 +6,11 @@ use super::one_row;
 use super::world::Break;
 use crate::action::Action;
 use crate::fact::command::{Intent, Priority};
-use crate::fact::metering::{Measurand, Reading, ReadingContext, ReadingValue, Report, ReportKind};
+use crate::fact::metering::{
+    ChargingState, Measurand, Reading, ReadingContext, ReadingValue, Report, ReportKind,
+};
 use crate::fact::site::{Kept, StationAdopted, StationReleased};
-use crate::fact::station::Dialect;
+use crate::fact::station::{ConnectorStatus, Dialect};
 use crate::ids::CommandId;
 use crate::input::{CommandReturned, Input, Request, StationEvent, TransactionRef};
 use crate::load::config::Config;
@@ -26,6 +28,8 @@ pub(super) struct Yard {
     pub(super) now: Timestamp,
     /// The last limit of a transaction that was sent, where somebody noted it.
     pub(super) last: Option<Box<Profile>>,
+    /// What its transaction's messages say of the flow.
+    state: Option<ChargingState>,
     seq: i64,
     transaction: i64,
 }
@@ -56,7 +60,7 @@ impl Yard {
     pub(super) fn arrived(dialect: Dialect, model: &str, config: &Config) -> Self {
         let mut host = Host::new(Break::None, START, config);
         host.all = Some(Vec::new());
-        let mut yard = Self { host, now: START, last: None, seq: 0, transaction: 7 };
+        let mut yard = Self { host, now: START, last: None, state: None, seq: 0, transaction: 7 };
         yard.host.adopt(START, "CS-0".into());
         let remote = "192.0.2.1:1".into();
         yard.say(StationEvent::Connected { dialect, incarnation: 1, remote, security_profile: 1 });
@@ -80,7 +84,8 @@ impl Yard {
         self.seq += 1;
         let phases: Vec<_> = phases.iter().map(|(name, current)| (*name, amps(*current))).collect();
         let mut event = charge(kind, self.now, self.seq, &phases);
-        if let StationEvent::Transaction { transaction, .. } = &mut event {
+        if let StationEvent::Transaction { transaction, report, .. } = &mut event {
+            report.state = self.state;
             *transaction = TransactionRef::Known(self.transaction.to_string().as_str().into());
         }
         self.say(event);
@@ -289,4 +294,62 @@ fn what_a_station_draws_beyond_its_limit_is_seen_and_counted() {
     let evse = yard.evse();
     assert!(evse.disobedient && !evse.commandable, "{evse:?}");
     assert!(evse.exposure >= amps(20), "{evse:?}");
+}
+
+impl Yard {
+    /// Seconds go by in which it draws so much, and whatever it is told is taken.
+    fn draws(&mut self, seconds: i64, current: i64) {
+        for _ in 0..seconds / 5 {
+            self.report(ReportKind::Updated, &[("L1", current)]);
+            for sent in self.pass(5) {
+                self.answer(sent.command, accepted());
+            }
+        }
+    }
+
+    /// It draws 20 A where there are 6, and is found out.
+    fn disobeys(&mut self) {
+        self.cut(6);
+        self.draws(60, 20);
+        assert!(self.evse().disobedient, "{:?}", self.evse());
+        assert_eq!(self.evse().limit, Current::ZERO, "what it counts with does not fit");
+    }
+}
+
+/// It counts with more than there is, and is told nothing: nobody could ever see it draw less.
+#[test]
+fn one_that_pauses_when_it_is_told_to_is_believed_again_once() {
+    let mut yard = Yard::charging_at(&one_row(1, 100, 6));
+    yard.disobeys();
+    // It draws nothing: the car may be full, or gone.
+    yard.state = Some(ChargingState::SuspendedEv);
+    yard.draws(120, 0);
+    assert!(yard.evse().disobedient, "a full car shows nothing");
+    yard.state = Some(ChargingState::SuspendedEvse);
+    yard.draws(60, 0);
+    assert!(yard.evse().disobedient, "for a minute");
+    yard.draws(90, 0);
+    assert!(!yard.evse().disobedient);
+    assert_eq!(yard.evse().limit, amps(6));
+    // But to no other limit does it keep.
+    yard.state = Some(ChargingState::Charging);
+    yard.disobeys();
+    yard.state = Some(ChargingState::SuspendedEvse);
+    yard.draws(600, 0);
+    assert!(yard.evse().disobedient, "a pause is believed once");
+}
+
+/// 1.6 says it by the status of the connector.
+#[test]
+fn one_of_1_6_that_pauses_when_it_is_told_to_is_believed_again() {
+    for (status, believed) in
+        [(ConnectorStatus::SuspendedEvse, true), (ConnectorStatus::SuspendedEv, false)]
+    {
+        let mut yard = Yard::charging_at(&one_row(1, 100, 6));
+        yard.disobeys();
+        let (evse, connector, reported, error) = (1, 1, Some(yard.now), None);
+        yard.say(StationEvent::Status { evse, connector, status, reported, error });
+        yard.draws(90, 0);
+        assert_eq!(yard.evse().disobedient, !believed, "{status:?}");
+    }
 }

@@ -191,8 +191,10 @@ fn a_station_counts_with_all_it_can_until_it_is_told() {
     host.input(soon, input);
     let later = soon.plus(Millis::from_secs(20));
     assert_eq!(exposures(&host, later), ((6, true), (32, false)));
-    let reason = host.site.load_view(later).unwrap().evses[0].reason.clone();
-    assert_eq!(&*reason, "0 A: the station cannot be told");
+    let view = host.site.load_view(later).unwrap();
+    assert_eq!(&*view.evses[0].reason, "no car charges");
+    let never = "cannot be told, and counts with 32 A: the station is offline";
+    assert_eq!(&*view.evses[1].reason, never);
 }
 
 /// What cannot even leave is not tried again without pause.

@@ -323,6 +323,7 @@ impl World {
             departure: Some(self.now.plus(Millis::from_secs(self.random.between(600, 7_200)))),
             class: Some(self.random.between(0, 2) as u8),
             at_once: self.random.per_mille(100),
+            maximum: None,
         };
         let evse = self.rows.evses()[n].id.clone();
         let actions = self.host.ask(self.now, Request::WishLoad { evse, transaction: None, wish });

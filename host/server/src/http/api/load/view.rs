@@ -127,6 +127,8 @@ pub(super) struct Flow<T> {
     reserve: T,
     /// What is not managed and taken to flow here; null where a silent meter may show anything.
     base_load: Option<T>,
+    /// The most that this was in the last minutes: limits are raised no further than that leaves.
+    base_load_lately: Option<T>,
     /// Limit less base load less reserve: what there is for the EVSEs; null where nothing limits
     /// it.
     headroom: Option<T>,
@@ -187,10 +189,9 @@ pub(super) struct EvseLoad {
     ignores_limits: bool,
     /// How many limits were written to its station today (UTC).
     writes_today: u32,
-    /// For people; none where nothing was decided yet.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// Why it is given what it is given at this moment, for people.
     #[schema(example = "6.0 A: feeder B, L2 at 62.4 of 63 A")]
-    reason: Option<String>,
+    reason: String,
     /// What is planned for it; absent where it is left to the policy.
     #[serde(skip_serializing_if = "Option::is_none")]
     plan: Option<Vec<EvsePlanned>>,
@@ -214,11 +215,11 @@ pub(super) struct EvsePlanned {
 pub enum EvseState {
     /// No transaction runs.
     Idle,
-    /// It may charge.
+    /// It may charge, and its station has acknowledged a limit.
     Charging,
     /// It has not charged yet and waits for room.
     Waiting,
-    /// It has charged and has to make room.
+    /// It has charged and has to make room, or its next limit has yet to be told.
     Paused,
     /// It cannot be told anything now (offline, faulted, without an answer), or does not do what
     /// it is told: it is counted with the most that it may draw.
@@ -401,6 +402,7 @@ impl<T> Flow<T> {
             limit: row.limit.map(&shown),
             reserve: shown(row.reserve),
             base_load: (row.base < NO_LINE_CARRIES).then(|| shown(row.base)),
+            base_load_lately: (row.lately < NO_LINE_CARRIES).then(|| shown(row.lately)),
             headroom: row.limit.map(|_| shown(row.headroom)),
             exposure: shown(row.exposure),
             measured: shown(row.drawn),
@@ -415,7 +417,7 @@ impl EvseState {
         match evse {
             _ if !evse.commandable => Self::Uncommandable,
             EvseView { transaction: None, .. } => Self::Idle,
-            EvseView { on: true, .. } => Self::Charging,
+            EvseView { on: true, limit, .. } if *limit > Current::ZERO => Self::Charging,
             EvseView { charged: true, .. } => Self::Paused,
             _ => Self::Waiting,
         }
@@ -439,7 +441,7 @@ impl EvseLoad {
             fallback_a: A(evse.fallback),
             ignores_limits: evse.disobedient,
             writes_today: evse.writes,
-            reason: Some(&*evse.reason).filter(|reason| !reason.is_empty()).map(str::to_owned),
+            reason: evse.reason.to_string(),
         }
     }
 }

@@ -47,6 +47,36 @@ fn who_does_not_obey_and_is_not_measured_counts_with_all_it_can() {
 }
 
 #[test]
+fn a_pause_is_believed_once_until_it_keeps_to_a_limit_under_which_it_draws() {
+    let mut draw = Draw::default();
+    let mut begin = 0;
+    let mut disobeys = |draw: &mut Draw| {
+        begin += 1_000;
+        draw.measured(at(begin), amps(20), amps(10));
+        assert!(draw.measured(at(begin + 11), amps(20), amps(10)));
+        begin
+    };
+    let pauses = |draw: &mut Draw, begin: i64| {
+        for second in [20, 79, 80] {
+            assert!(draw.is_disobedient());
+            draw.pauses(at(begin + second), Current::ZERO, Current::ZERO);
+        }
+        draw.is_disobedient()
+    };
+    let begin = disobeys(&mut draw);
+    assert!(!pauses(&mut draw, begin));
+    assert_eq!(draw.counted(at(begin + 80), MAXIMUM), Current::ZERO);
+    let begin = disobeys(&mut draw);
+    assert!(pauses(&mut draw, begin), "once");
+    for second in [100, 160] {
+        draw.measured(at(begin + second), amps(9), amps(10));
+    }
+    assert!(!draw.is_disobedient());
+    let begin = disobeys(&mut draw);
+    assert!(!pauses(&mut draw, begin), "it has shown since that it keeps to limits");
+}
+
+#[test]
 fn an_error_of_the_meter_is_no_disobedience() {
     let mut draw = Draw::default();
     for n in 0..20 {
@@ -73,6 +103,9 @@ fn a_silent_meter_is_taken_higher_the_longer_it_is_silent() {
     assert_eq!(background(31), taken(60, 60, Standing::Quantile));
     assert_eq!(background(60), taken(60, 60, Standing::Bound));
     assert_eq!(background(300), taken(100, 100, Standing::Lost));
+    // What was read, it can be again, whatever is configured.
+    meter.bound(amps(40), amps(200));
+    assert_eq!(meter.background(at(690)), taken(60, 60, Standing::Lost));
 }
 
 #[test]

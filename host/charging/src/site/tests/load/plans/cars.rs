@@ -336,3 +336,36 @@ fn what_cars_of_a_token_usually_do_is_planned_with() {
     assert!(early < 600, "it waits without a word: {early} Wh");
     assert!(all >= 2_900, "{all} of 3,000 Wh");
 }
+
+/// It never shows what it would take, only that it follows.
+#[test]
+fn a_car_that_its_site_holds_back_all_the_time_waits_for_cheap_hours_too() {
+    let mut yard = Yard::new(&laxity(1, 10), Plans::BuiltIn);
+    yard.prices(&CHEAP_AT_NIGHT);
+    yard.plug(0, 16, 6_000);
+    yard.wish(0, 6_000, 13);
+    yard.pass(13 * HOUR - 60);
+    let car = &yard.cars[0];
+    assert!(car.total() >= 5_950, "{} of 6,000 Wh", car.total());
+    let cheap = car.between(5, 9);
+    assert!(cheap * 100 >= car.total() * 90, "{cheap} Wh in cheap hours of {}", car.total());
+}
+
+#[test]
+fn a_car_of_which_it_was_said_what_it_takes_is_not_tried_before_it_waits() {
+    for said in [None, Some(Current(16_000))] {
+        let mut yard = Yard::new(&laxity(1, 63), Plans::BuiltIn);
+        yard.prices(&CHEAP_AT_NIGHT);
+        yard.plug(0, 16, 10_000);
+        let departure = Some(START.plus(Millis::from_secs(13 * HOUR)));
+        let energy = Some(Energy::from_wh(10_000));
+        let wish = CarWish { energy, departure, maximum: said, ..CarWish::default() };
+        yard.ask(Request::WishLoad { evse: evse(0), transaction: None, wish });
+        yard.pass(4 * HOUR);
+        let total = yard.cars[0].total();
+        assert_eq!(total < 30, said.is_some(), "{total} Wh");
+        yard.pass(9 * HOUR - 60);
+        assert!(yard.cars[0].total() >= 9_950, "{} of 10,000 Wh", yard.cars[0].total());
+        assert!(yard.cars[0].limit <= said.unwrap_or(Current(32_000)));
+    }
+}

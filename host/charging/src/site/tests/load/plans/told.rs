@@ -63,6 +63,7 @@ fn what_makes_no_sense_is_refused_and_named() {
         (CarWish { departure: Some(START), ..CarWish::default() }, "has passed"),
         (CarWish { departure: Some(Timestamp::NEVER), ..CarWish::default() }, "too far away"),
         (CarWish { class: Some(10), ..CarWish::default() }, "class"),
+        (CarWish { maximum: Some(amps(5)), ..CarWish::default() }, "max_current: 5 A"),
     ];
     for (wrong, word) in wrong {
         let Some(Problem::Invalid(why)) = refusal(&yard, wish(0, wrong)) else { panic!("{word}") };
@@ -116,7 +117,7 @@ fn a_wish_ends_with_its_transaction_and_outlives_the_host() {
         energy: Some(Energy::from_wh(20_000)),
         departure: Some(seconds(30_000)),
         class: Some(2),
-        at_once: false,
+        ..CarWish::default()
     };
     yard.ask(Request::WishLoad { evse: evse(0), transaction: None, wish });
     assert_eq!(shown(&yard), (true, 2));
