@@ -2,7 +2,9 @@
 //! when there is space. On a small disk of its own, in a name space of its own.
 
 use std::fs;
+use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
+use std::process::{Command, Stdio};
 
 use busbar_charging::fact::station::StationRemoved;
 use busbar_charging::fact::{Actor, Fact};
@@ -11,12 +13,17 @@ use busbar_charging::units::Timestamp;
 use busbar_engine::store::{Batch, Position, Restored, Store, StoreError};
 use busbar_store::{Options, SledStore};
 
+use super::killed::acknowledged;
 use super::node::Node;
 use super::noise;
 use crate::support::small_disk;
 
 /// Set in the child: a folder on a small disk.
 const FOLDER: &str = "BUSBAR_TEST_SMALL_DISK";
+/// Set in a child of that: the folder of a store that it fills until it is killed.
+const FILLS: &str = "BUSBAR_TEST_FILLS";
+/// How many such are killed.
+const KILLS: usize = 2;
 
 fn open(folder: &Path) -> Result<(SledStore, Restored), StoreError> {
     let options = Options {
@@ -83,7 +90,69 @@ fn on_a_small_disk() {
     fs::remove_dir_all(folder).unwrap();
     outgrow(&Path::new(&home).join("rows"), Bulk::Row);
     outgrow(&Path::new(&home).join("log"), Bulk::Fact);
+    (0..KILLS).for_each(|round| kill_while_full(Path::new(&home), round));
     println!("it all held on the small disk");
+}
+
+/// Fills the disk, and tries again and again, like a host whose commit failed.
+#[test]
+fn filler() {
+    let Some(folder) = std::env::var_os(FILLS) else { return };
+    let say = |line: &str| {
+        let mut out = std::io::stdout().lock();
+        writeln!(out, "{line}").unwrap();
+        out.flush().unwrap();
+    };
+    loop {
+        let opened = open(Path::new(&folder)).map(|(store, restored)| {
+            let store: Box<dyn Store> = Box::new(store);
+            (store, restored)
+        });
+        if let Ok(mut node) = opened.and_then(Node::try_new) {
+            say(&format!("acknowledged {}", node.inputs));
+            while node.try_step().is_ok() {
+                say(&format!("acknowledged {}", node.inputs));
+            }
+        }
+        say("it is full");
+    }
+}
+
+/// It is killed when it found the disk full so many times, and some lines of work later.
+fn kill_while_full(home: &Path, round: usize) {
+    let (ballast, folder) = (home.join("ballast"), home.join("killed"));
+    fs::write(&ballast, vec![7; 16 << 20]).unwrap();
+    let mut child = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "store::full::filler", "--nocapture", "--test-threads=1"])
+        .env(FILLS, &folder)
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let (mut last, mut found_full, mut later) = (0, 0, round);
+    for line in lines.map_while(Result::ok) {
+        last = acknowledged(&line).unwrap_or(last);
+        found_full += usize::from(line.contains("it is full"));
+        if found_full > round {
+            if later == 0 {
+                // What it has said since is still read.
+                child.kill().unwrap();
+            }
+            later = later.wrapping_sub(1);
+        }
+    }
+    child.wait().unwrap();
+    assert!(found_full > round, "round {round}: it ended by itself");
+    fs::remove_file(ballast).unwrap();
+    let mut node = node(open(&folder).unwrap());
+    let there = node.inputs;
+    let kept = (last..=last + 1).contains(&there);
+    assert!(kept, "round {round}: {last} inputs were acknowledged, {there} are there");
+    node.check_rows();
+    (0..50).for_each(|_| node.step());
+    node.check_rows();
+    drop(node);
+    fs::remove_dir_all(folder).unwrap();
 }
 
 /// What of a step needs the disk.

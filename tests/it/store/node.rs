@@ -27,7 +27,14 @@ pub(super) struct Node {
 }
 
 impl Node {
-    pub(super) fn new((store, restored): (Box<dyn Store>, Restored)) -> Self {
+    pub(super) fn new(opened: (Box<dyn Store>, Restored)) -> Self {
+        Self::try_new(opened).unwrap()
+    }
+
+    /// The same, on a disk that may fail.
+    pub(super) fn try_new(
+        (store, restored): (Box<dyn Store>, Restored),
+    ) -> Result<Self, StoreError> {
         let shard = Subject::Network.shard();
         let head = restored.heads.iter().find(|head| head.shard == shard);
         let inputs = head.map_or(0, |head| head.sequence);
@@ -35,8 +42,8 @@ impl Node {
         let tuning = Tuning { log_window: 100, ..Tuning::default() };
         let engine = Engine::new(1, 1, Policy::default(), tuning, restored, now);
         let mut node = Self { engine, store, now, inputs };
-        node.run().unwrap();
-        node
+        node.run()?;
+        Ok(node)
     }
 
     fn run(&mut self) -> Result<(), StoreError> {
