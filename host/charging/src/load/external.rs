@@ -8,7 +8,11 @@ use serde::{Deserialize, Serialize};
 
 use super::circuit::{Circuit, ExternalSource};
 use super::rows::{CircuitLimit, Rows};
-use crate::units::{Current, Millis, Timestamp};
+use crate::units::{Current, Millis, Power, Timestamp};
+
+/// No line carries more, and no circuit.
+const CURRENT_MOST: Current = Current(1_000_000_000);
+const POWER_MOST: Power = Power(1_000_000_000);
 
 /// A limit that holds for a while.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,6 +51,8 @@ pub enum WindowProblem {
     Past,
     /// A limit below zero.
     Negative,
+    /// More than any line carries.
+    Absurd,
     /// It limits neither current nor power.
     Nothing,
 }
@@ -57,6 +63,7 @@ impl std::fmt::Display for WindowProblem {
             Self::Empty => "the limit ends before it begins",
             Self::Past => "the limit is over already: its end is in the past",
             Self::Negative => "a limit cannot be below zero",
+            Self::Absurd => "a limit of more than a million amperes or a gigawatt is none",
             Self::Nothing => "the limit names neither a current nor a power",
         })
     }
@@ -80,10 +87,15 @@ impl ExternalLimit {
     /// # Errors
     /// Why not.
     pub fn check(window: &Window, now: Timestamp) -> Result<(), WindowProblem> {
-        let lines = window.limit.lines.iter().flatten().any(|line| *line < Current::ZERO);
-        let power = window.limit.power.is_some_and(|power| power.0 < 0);
+        let CircuitLimit { lines, power } = window.limit;
+        let mut lines = lines.iter().flatten();
+        let is_negative = lines.clone().any(|line| *line < Current::ZERO)
+            || power.is_some_and(|power| power < Power::ZERO);
+        let is_absurd =
+            lines.any(|line| *line > CURRENT_MOST) || power.is_some_and(|power| power > POWER_MOST);
         match window {
-            _ if lines || power => Err(WindowProblem::Negative),
+            _ if is_negative => Err(WindowProblem::Negative),
+            _ if is_absurd => Err(WindowProblem::Absurd),
             _ if window.limit == CircuitLimit::default() => Err(WindowProblem::Nothing),
             _ if window.until <= window.from => Err(WindowProblem::Empty),
             _ if window.until <= now => Err(WindowProblem::Past),
@@ -100,16 +112,14 @@ impl ExternalLimit {
         }
     }
 
-    /// What holds at a time; nothing where neither a window nor a fallback does.
+    /// What holds at a time; nothing where neither a window nor a fallback does. What a source
+    /// announced before it fell silent still lowers its circuit, below its fallback too.
     pub fn at(&self, time: Timestamp) -> CircuitLimit {
-        if time >= self.silent_from() {
-            return self.fallback;
-        }
+        let is_silent = time >= self.silent_from();
+        let least = if is_silent { self.fallback } else { CircuitLimit::default() };
         let holds = |window: &&Window| window.from <= time && time < window.until;
-        self.windows
-            .iter()
-            .filter(holds)
-            .fold(CircuitLimit::default(), |limit, window| lower(limit, window.limit))
+        let windows = self.windows.iter().filter(holds);
+        windows.fold(least, |limit, window| lower(limit, window.limit))
     }
 
     /// The next time after `time` at which what holds may change, as far as that is known at
@@ -119,15 +129,17 @@ impl ExternalLimit {
         let half = self.timeout.map_or(Millis::ZERO, |timeout| Millis(timeout.0 / 2));
         let doubts_from = self.silent_from().plus(Millis(-half.0));
         let is_known = |next: &Timestamp| *next != self.silent_from() || now >= doubts_from;
-        self.next_change(time).filter(is_known)
+        self.changes().filter(|next| *next > time && is_known(next)).min()
     }
 
     /// The next time after `time` at which what holds may change.
     pub fn next_change(&self, time: Timestamp) -> Option<Timestamp> {
-        let silent = self.silent_from();
+        self.changes().filter(|next| *next > time).min()
+    }
+
+    fn changes(&self) -> impl Iterator<Item = Timestamp> + '_ {
         let ends = self.windows.iter().flat_map(|window| [window.from, window.until]);
-        let ends = ends.filter(|end| *end < silent).chain([silent]);
-        ends.filter(|end| *end > time && *end < Timestamp::NEVER).min()
+        ends.chain([self.silent_from()]).filter(|end| *end < Timestamp::NEVER)
     }
 }
 

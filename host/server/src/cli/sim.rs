@@ -14,7 +14,7 @@ use clap::{Args, Subcommand};
 use tokio::io::AsyncBufReadExt as _;
 
 use super::{Failure, Outcome};
-use served::{Served, Wanted};
+use served::{Served, Wanted, unless_ended};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Sim {
@@ -125,7 +125,7 @@ impl Load {
     fn run(self) -> Outcome {
         let scenario = self.scenario().map_err(Failure::Failed)?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let report = runtime.block_on(self.measure(scenario))?;
+        let report = runtime.block_on(unless_ended(self.measure(scenario)))?;
         let text = if self.json {
             serde_json::to_string_pretty(&report).map_err(|e| Failure::Failed(e.to_string()))?
                 + "\n"

@@ -68,6 +68,12 @@ fn a_limit_holds_in_its_window_and_a_silent_source_falls_back() {
     assert_eq!(first(&dso, 119_999), 63_000);
     assert_eq!(first(&dso, 120_000), 10_000);
     assert_eq!(dso.next_change(Timestamp(120_000)), None);
+    // What it announced before that lowers its circuit further, and never raises it.
+    dso.windows = vec![window(130_000, 140_000, 6), window(140_000, 150_000, 40)];
+    assert_eq!(dso.change_ahead(Timestamp(10_000), Timestamp(10_000)), Some(Timestamp(130_000)));
+    assert_eq!(dso.next_change(Timestamp(120_000)), Some(Timestamp(130_000)));
+    assert_eq!(first(&dso, 130_000), 6_000);
+    assert_eq!(first(&dso, 140_000), 10_000);
     // A higher one from outside never raises what is configured.
     dso.heard = Some(Timestamp(120_000));
     dso.windows = vec![window(0, 500_000, 100)];
@@ -95,6 +101,7 @@ fn a_power_limit_meets_the_power_row_and_nonsense_is_refused() {
         (window(0, 500, 16), WindowProblem::Past),
         (window(9_000, 9_000, 16), WindowProblem::Empty),
         (window(0, 2_000, -1), WindowProblem::Negative),
+        (window(0, 2_000, 1_000_001), WindowProblem::Absurd),
     ] {
         assert_eq!(ExternalLimit::check(&wrong, now), Err(why));
     }

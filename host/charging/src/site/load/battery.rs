@@ -13,6 +13,7 @@ use super::planning::{STALE, Wanted};
 use crate::action::{Done, Problem};
 use crate::context::Outcome;
 use crate::fact::load::{BatteryPlan, LoadBattery, PowerRun};
+use crate::load::amount::Watts;
 use crate::load::circuit::shares;
 use crate::load::fill::{Demand, EvseState};
 use crate::load::kernel::meter::Standing;
@@ -27,8 +28,6 @@ use crate::units::{Current, Millis, Power, Timestamp};
 const HOLDS_FOR: Millis = Millis::from_secs(15 * 60);
 /// What it was said to do is so for so long.
 const DOES_FOR: Millis = Millis::from_secs(2 * 60);
-/// None takes or gives more.
-const POWER_MOST: Power = Power(1_000_000_000);
 
 /// What a battery was said to hold and to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -91,17 +90,24 @@ impl Site {
             let why = "the load of this site is not controlled";
             return problem(asking.call, Problem::Conflict(why.into()));
         };
-        if !load.config.tree.batteries.iter().any(|known| known.name == battery) {
+        let mut batteries = load.config.tree.batteries.iter();
+        let Some(known) = batteries.find(|known| known.name == battery) else {
             let why = format!("the tree names no battery {battery}");
             return problem(asking.call, Problem::NotFound(why));
-        }
+        };
         if charge > 1_000 {
             let why = "state_of_charge_percent: none holds more than 100 % of what it can";
             return problem(asking.call, Problem::Invalid(why.into()));
         }
-        if power.is_some_and(|power| power > POWER_MOST || power < Power(-POWER_MOST.0)) {
-            let why = "power: no battery takes or gives that";
-            return problem(asking.call, Problem::Invalid(why.into()));
+        // A meter errs, and a battery can do a little more than is planned with.
+        let most = |size: Watts| Power(size.0.0.saturating_mul(2).saturating_add(1_000));
+        let (takes, gives) = (most(known.charge), Power(-most(known.discharge).0));
+        if power.is_some_and(|power| power > takes || power < gives) {
+            let why = format!(
+                "power: {battery} takes {} and gives {} at most",
+                known.charge, known.discharge
+            );
+            return problem(asking.call, Problem::Invalid(why));
         }
         let (at, actor) = (asking.now, asking.actor);
         done(asking.call, Done::Accepted, LoadBattery { at, actor, battery, charge, power })

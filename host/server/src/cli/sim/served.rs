@@ -11,7 +11,9 @@ use busbar_sim::load::Options;
 use busbar_sim::load::api::Client;
 use busbar_sim::load::trace::Tracing;
 use tokio::process::{Child, Command};
+use tokio::signal::unix::{SignalKind, signal};
 
+use crate::cli::Failure;
 use crate::secrets;
 
 /// What makes a host speak TLS on this machine. The key is in every binary: it keeps nothing
@@ -144,6 +146,17 @@ impl Drop for Served {
         if !self.wanted.keep {
             let _ = std::fs::remove_dir_all(&self.folder);
         }
+    }
+}
+
+/// Does something until it is told to end: what it started goes then.
+pub(super) async fn unless_ended<T>(
+    work: impl Future<Output = Result<T, Failure>>,
+) -> Result<T, Failure> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    tokio::select! {
+        done = work => done,
+        _ = terminate.recv() => Err(Failure::Failed("ended by SIGTERM".into())),
     }
 }
 

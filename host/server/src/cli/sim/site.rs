@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use busbar_sim::site::{self, NotOurs, Options, Run, Scenario};
 use clap::Args;
 
-use super::served::{Served, Wanted};
+use super::served::{Served, Wanted, unless_ended};
 use super::{Failure, Outcome, progress};
 
 #[derive(Debug, Args)]
@@ -62,7 +62,8 @@ impl Site {
     pub(super) fn run(self) -> Outcome {
         let options = self.options().map_err(Failure::Failed)?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let (options, run) = runtime.block_on(self.measure(options)).map_err(Failure::Failed)?;
+        let measured = async { self.measure(options).await.map_err(Failure::Failed) };
+        let (options, run) = runtime.block_on(unless_ended(measured))?;
         if let Some(file) = &self.svg {
             std::fs::write(file, site::draw(&options, &run))
                 .map_err(|error| Failure::Failed(format!("{}: {error}", file.display())))?;

@@ -106,8 +106,20 @@ async fn what_is_planned_is_shown_for_all_and_for_each_car() {
     let slots = [slot(0, 4, "0.40"), slot(4, 10, "0.10")].join(",");
     let put = rig.put(&format!("{load}/prices"), &format!(r#"{{"slots":[{slots}]}}"#)).await;
     assert_eq!(put.status, 204, "{}", put.text);
-    let wish = format!(r#"{{"energy_wh":10000,"departure":"{}"}}"#, hours(10));
-    let put = rig.put(&format!("{load}/wishes/CS1/1"), &wish).await;
+    let departure = hours(10).to_string();
+    let wish = |most: &str| {
+        format!(r#"{{"energy_wh":10000,"departure":"{departure}","max_current":"{most}"}}"#)
+    };
+    let path_of_wish = format!("{load}/wishes/CS1/1");
+    for wrong in ["16", "11 kW", "5 A", "-16 A", "all"] {
+        let answer = rig.put(&path_of_wish, &wish(wrong)).await;
+        assert_eq!(answer.problem(), "invalid-body", "{wrong}: {}", answer.text);
+        assert!(answer.text.contains("max_current"), "{wrong}: {}", answer.text);
+    }
+    let put = rig.put(&path_of_wish, &wish("16 A")).await;
+    assert_eq!(put.status, 204, "{}", put.text);
+    let slot = format!(r#"{{"from":"{}","until":"{}","power":"2 kW"}}"#, hours(20), hours(21));
+    let put = rig.put(&format!("{load}/forecast"), &format!(r#"{{"slots":[{slot}]}}"#)).await;
     assert_eq!(put.status, 204, "{}", put.text);
     for _ in 0..11 {
         rig.world.pass(30);
@@ -124,4 +136,9 @@ async fn what_is_planned_is_shown_for_all_and_for_each_car() {
     assert_eq!(own[0]["at_most_a"], 0, "{own:?}");
     assert!(own.iter().any(|run| run["at_most_a"] != 0), "{own:?}");
     assert_eq!(shown["prices"][1]["per_kwh"], "0.1");
+    assert_eq!(shown["forecast"][0]["power_w"], 2_000);
+    let evse = &shown["evses"][0];
+    assert!(evse["wants_wh"].as_f64().is_some_and(|left| left > 0.0 && left <= 10_000.0), "{evse}");
+    assert_eq!(evse["departs_at"], departure);
+    assert_eq!(evse["reason"], "0 A: as planned");
 }

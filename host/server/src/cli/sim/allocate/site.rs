@@ -113,7 +113,10 @@ impl Site {
         let now = self.time(i64::from(step.t));
         self.states.clear();
         self.states.resize(self.rows.evses().len(), EvseState::default());
-        for seen in &step.evses {
+        for (n, seen) in step.evses.iter().enumerate() {
+            if step.evses[..n].iter().any(|other| other.i == seen.i) {
+                return Err(format!("EVSE {} is named twice", seen.i));
+            }
             if self.evses.get(seen.i as usize).is_none() {
                 return Err(format!("there is no EVSE {}", seen.i));
             }

@@ -3,7 +3,7 @@
 
 mod battery;
 
-use busbar_charging::fact::load::{PlanRun, PriceSlot};
+use busbar_charging::fact::load::{ForecastSlot, PlanRun, PriceSlot};
 use busbar_charging::load::amount::Amount;
 use busbar_charging::load::config::Config;
 use busbar_charging::load::external::Window as Said;
@@ -15,7 +15,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use self::battery::Battery;
-use crate::http::units::{A, Time, W};
+use crate::http::units::{A, Time, W, Wh};
 
 /// How a site's load is controlled now: what was decided, also where it is not yet durable.
 #[derive(Debug, Serialize, ToSchema)]
@@ -51,6 +51,9 @@ pub struct Load {
     /// What energy costs the site, as it was told to the planner; absent where there is no plan.
     #[serde(skip_serializing_if = "Option::is_none")]
     prices: Option<Vec<Priced>>,
+    /// What the site is expected to have left over, as it was told; absent where there is no plan.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    forecast: Option<Vec<Planned>>,
 }
 
 /// What a kWh costs for a while.
@@ -70,7 +73,7 @@ pub(super) struct Priced {
 pub(super) struct Planned {
     from: Time,
     until: Time,
-    /// What all EVSEs together are planned to draw.
+    /// What all EVSEs together are planned to draw, or what is expected to be left over.
     power_w: W,
 }
 
@@ -189,6 +192,14 @@ pub(super) struct EvseLoad {
     ignores_limits: bool,
     /// How many limits were written to its station today (UTC).
     writes_today: u32,
+    /// What its car still wants, as it was said or is usual for its token.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    wants_wh: Option<Wh>,
+    /// When its car leaves, as it was said or is usual, on the safe side.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    departs_at: Option<Time>,
+    /// Its priority class; 0 is served before 1.
+    class: u8,
     /// Why it is given what it is given at this moment, for people.
     #[schema(example = "6.0 A: feeder B, L2 at 62.4 of 63 A")]
     reason: String,
@@ -308,6 +319,7 @@ impl Load {
             uncontrolled_stations: view.strangers.iter().map(ToString::to_string).collect(),
             plan: view.plan.as_ref().map(planned),
             prices: view.plan.as_ref().map(|plan| plan.prices.iter().map(Priced::from).collect()),
+            forecast: view.plan.as_ref().map(forecast),
             configuration: Config::clone(&view.config),
         }
     }
@@ -323,6 +335,17 @@ impl From<&PriceSlot> for Priced {
 fn planned(plan: &PlanView) -> Vec<Planned> {
     let runs = plan.power.iter().zip(whiles(plan, plan.power.iter().map(|run| run.slots)));
     runs.map(|(run, [from, until])| Planned { from, until, power_w: W(run.power) }).collect()
+}
+
+/// What was told that the site will have left over.
+fn forecast(plan: &PlanView) -> Vec<Planned> {
+    let slots = plan.forecast.iter();
+    let slot = |slot: &ForecastSlot| Planned {
+        from: Time(slot.from),
+        until: Time(slot.until),
+        power_w: W(slot.power),
+    };
+    slots.map(slot).collect()
 }
 
 /// The same for one EVSE, of which it says something.
@@ -441,6 +464,9 @@ impl EvseLoad {
             fallback_a: A(evse.fallback),
             ignores_limits: evse.disobedient,
             writes_today: evse.writes,
+            wants_wh: evse.wants.map(Wh),
+            departs_at: evse.departure.map(Time),
+            class: evse.class,
             reason: evse.reason.to_string(),
         }
     }

@@ -3,7 +3,8 @@
 
 use super::Plans;
 use super::cars::{HOUR, Yard, laxity};
-use super::told::decided;
+use super::told::{decided, refusal};
+use crate::action::Problem;
 use crate::fact::Fact;
 use crate::fact::load::PowerRun;
 use crate::input::{Input, Request};
@@ -144,6 +145,20 @@ fn what_a_planner_may_not_ask_of_a_battery_is_cut_and_named() {
     assert_eq!(powers.len(), 288);
     assert!(answer(vec![(1, vec![0])]).0.contains("no battery with the index 1"));
     assert!(answer(vec![(0, vec![0]), (0, vec![9])]).0.contains("cellar is named twice"));
+}
+
+#[test]
+fn what_no_battery_of_its_size_does_is_not_taken() {
+    let yard = Yard::new(&stored(1), Plans::BuiltIn);
+    let tell = |watts| {
+        let (battery, power) = ("cellar".into(), Some(Power(watts)));
+        refusal(&yard, Request::TellBattery { battery, charge: 500, power })
+    };
+    assert_eq!([tell(2_400), tell(-3_100)], [None, None], "a meter errs");
+    for watts in [23_000, -23_000, i64::MIN] {
+        let Some(Problem::Invalid(why)) = tell(watts) else { panic!("{watts} W are taken") };
+        assert_eq!(why, "power: cellar takes 2.3 kW and gives 3 kW at most");
+    }
 }
 
 #[test]

@@ -29,7 +29,7 @@ pub(super) fn decided(yard: &Yard, input: Input) -> (Vec<Fact>, Vec<Action>) {
     (outcome.facts, outcome.actions)
 }
 
-fn refusal(yard: &Yard, request: Request) -> Option<Problem> {
+pub(super) fn refusal(yard: &Yard, request: Request) -> Option<Problem> {
     let call = Some(Call::Api { incarnation: 1, request: 1 });
     let input = Input::Operator { actor: Actor::Clock, call, request };
     decided(yard, input).1.into_iter().find_map(|action| match action {
