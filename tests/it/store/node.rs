@@ -10,7 +10,7 @@ use busbar_charging::ids::{IdToken, TokenKind};
 use busbar_charging::input::{Input, Precondition, Request};
 use busbar_charging::row::{self, RowBody};
 use busbar_charging::subject::{Key, Subject, Table};
-use busbar_charging::units::Timestamp;
+use busbar_charging::units::{Millis, Timestamp};
 use busbar_engine::store::{Range, Restored, Store, StoreError, recall};
 use busbar_engine::{Engine, Event, Output, Tuning};
 
@@ -39,7 +39,7 @@ impl Node {
         let head = restored.heads.iter().find(|head| head.shard == shard);
         let inputs = head.map_or(0, |head| head.sequence);
         let now = Timestamp(inputs as i64 * 10);
-        let tuning = Tuning { log_window: 100, ..Tuning::default() };
+        let tuning = Tuning { pace: Millis::ZERO, log_window: 100, ..Tuning::default() };
         let engine = Engine::new(1, 1, Policy::default(), tuning, restored, now);
         let mut node = Self { engine, store, now, inputs };
         node.run()?;

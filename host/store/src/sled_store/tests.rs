@@ -14,7 +14,7 @@ use busbar_charging::ids::{Hash, IdToken, TokenKind};
 use busbar_charging::input::{Input, Precondition, Request};
 use busbar_charging::network::Network;
 use busbar_charging::subject::{Key, Row, Subject, Table};
-use busbar_charging::units::Timestamp;
+use busbar_charging::units::{Millis, Timestamp};
 use busbar_engine::store::{Range, recall};
 use busbar_engine::{Engine, Event, Output, Tuning};
 use tempfile::TempDir;
@@ -36,7 +36,7 @@ pub(crate) fn options() -> Options {
 }
 
 fn tuning() -> Tuning {
-    Tuning { log_window: 30, ..Tuning::default() }
+    Tuning { pace: Millis::ZERO, log_window: 30, ..Tuning::default() }
 }
 
 /// An engine that runs on a store, one input at a time.

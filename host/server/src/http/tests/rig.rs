@@ -223,7 +223,6 @@ impl World {
         let mut events = vec![event];
         while let Some(event) = events.pop() {
             inner.engine.handle(event, inner.now);
-            // Beyond the pace of commits.
             inner.now = inner.now.plus(Millis(10));
             while let Some(output) = inner.engine.poll(inner.now) {
                 self.output(inner, output, &mut events);
@@ -438,7 +437,8 @@ impl Rig {
         let live = Arc::new(Live::new(7, 1_000));
         let restored = Restored::default();
         let now = clock::now();
-        let engine = Engine::new(1, 1, config.policy(), Tuning::default(), restored, now);
+        let tuning = Tuning { pace: Millis::ZERO, ..Tuning::default() };
+        let engine = Engine::new(1, 1, config.policy(), tuning, restored, now);
         let inner = Inner { engine, asked: 0, answers: BTreeMap::new(), now, generation: 0 };
         let world = Arc::new(World {
             inner: Mutex::new(inner),
