@@ -234,7 +234,10 @@ fn outside(site: &str, view: &LoadView) -> Vec<Standing> {
     let sources = sources.map(|source| Standing {
         kind: AlertKind::LoadSourceSilent,
         subject: format!("{site}: {}, {}", source.circuit, source.source),
-        detail: format!("{} is silent: its fallback holds on {}", source.source, source.circuit),
+        detail: format!(
+            "{} is silent: its fallback holds on {}, or what it announced where that is lower",
+            source.source, source.circuit
+        ),
     });
     meters.chain(sources).collect()
 }

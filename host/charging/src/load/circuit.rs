@@ -166,8 +166,8 @@ impl From<Ratio> for String {
 pub struct ExternalSource {
     /// What it is called when it posts a limit.
     pub source: Box<str>,
-    /// Its limits end so many seconds after it was last heard, and its fallback holds; they never
-    /// do without.
+    /// It is silent so many seconds after it was last heard: its fallback holds then, and what it
+    /// announced only where that is lower; without, never.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout_seconds: Option<u32>,
     /// The current that stands when it is silent.

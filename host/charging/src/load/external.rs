@@ -10,9 +10,10 @@ use super::circuit::{Circuit, ExternalSource};
 use super::rows::{CircuitLimit, Rows};
 use crate::units::{Current, Millis, Power, Timestamp};
 
-/// No line carries more, and no circuit.
+/// No line carries more.
 const CURRENT_MOST: Current = Current(1_000_000_000);
-const POWER_MOST: Power = Power(1_000_000_000);
+/// No circuit carries more: a limit of more is none.
+pub const POWER_MOST: Power = Power(10_000_000_000);
 
 /// A limit that holds for a while.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -63,7 +64,7 @@ impl std::fmt::Display for WindowProblem {
             Self::Empty => "the limit ends before it begins",
             Self::Past => "the limit is over already: its end is in the past",
             Self::Negative => "a limit cannot be below zero",
-            Self::Absurd => "a limit of more than a million amperes or a gigawatt is none",
+            Self::Absurd => "a limit of more than a million amperes or ten gigawatts is none",
             Self::Nothing => "the limit names neither a current nor a power",
         })
     }
@@ -112,10 +113,15 @@ impl ExternalLimit {
         }
     }
 
-    /// What holds at a time; nothing where neither a window nor a fallback does. What a source
-    /// announced before it fell silent still lowers its circuit, below its fallback too.
-    pub fn at(&self, time: Timestamp) -> CircuitLimit {
-        let is_silent = time >= self.silent_from();
+    /// What holds now; nothing where neither a window nor a fallback does. What a source announced
+    /// before it fell silent still lowers its circuit, below its fallback too.
+    pub fn at(&self, now: Timestamp) -> CircuitLimit {
+        self.ahead(now, now)
+    }
+
+    /// What holds at a later time, as far as that is known now; see `change_ahead`.
+    fn ahead(&self, now: Timestamp, time: Timestamp) -> CircuitLimit {
+        let is_silent = time >= self.silent_from() && now >= self.doubted_from();
         let least = if is_silent { self.fallback } else { CircuitLimit::default() };
         let holds = |window: &&Window| window.from <= time && time < window.until;
         let windows = self.windows.iter().filter(holds);
@@ -126,10 +132,14 @@ impl ExternalLimit {
     /// `now`: that a source falls silent only once half of its time-out is over. Who is heard again
     /// and again by then is not taken for silent soon.
     pub fn change_ahead(&self, now: Timestamp, time: Timestamp) -> Option<Timestamp> {
-        let half = self.timeout.map_or(Millis::ZERO, |timeout| Millis(timeout.0 / 2));
-        let doubts_from = self.silent_from().plus(Millis(-half.0));
-        let is_known = |next: &Timestamp| *next != self.silent_from() || now >= doubts_from;
+        let is_known = |next: &Timestamp| *next != self.silent_from() || now >= self.doubted_from();
         self.changes().filter(|next| *next > time && is_known(next)).min()
+    }
+
+    /// From then on it is reckoned with that it falls silent.
+    fn doubted_from(&self) -> Timestamp {
+        let half = self.timeout.map_or(Millis::ZERO, |timeout| Millis(timeout.0 / 2));
+        self.silent_from().plus(Millis(-half.0))
     }
 
     /// The next time after `time` at which what holds may change.
@@ -156,18 +166,20 @@ fn lower(one: CircuitLimit, other: CircuitLimit) -> CircuitLimit {
     CircuitLimit { lines, power }
 }
 
-/// The limit of every row at a time, in `limits`: the configured one or a lower one from outside.
-/// A row that nothing limits gets `Current(i64::MAX)`.
+/// The limit of every row at a time that is not before `now`, as far as that is known then, in
+/// `limits`: the configured one or a lower one from outside. A row that nothing limits gets
+/// `Current(i64::MAX)`.
 pub fn limits_at(
     rows: &Rows,
     externals: &[ExternalLimit],
+    now: Timestamp,
     time: Timestamp,
     limits: &mut Vec<Current>,
 ) {
     limits.clear();
     limits.extend(rows.rows().iter().map(|row| row.limit.unwrap_or(Current(i64::MAX))));
     for external in externals {
-        let held = external.at(time);
+        let held = external.ahead(now, time);
         if held == CircuitLimit::default() {
             continue;
         }

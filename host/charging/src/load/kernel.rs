@@ -361,7 +361,7 @@ impl Kernel {
             EvseChange::Measured(draw) | EvseChange::Paused(draw) => {
                 let pauses = matches!(what, EvseChange::Paused(_)) && commanded == Current::ZERO;
                 let disobeys = match pauses {
-                    true => evse.draw.pauses(at, *draw, allowed),
+                    true => evse.draw.paused(at, *draw, allowed),
                     false => evse.draw.measured(at, *draw, allowed),
                 };
                 let ended = |purpose| {

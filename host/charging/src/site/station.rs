@@ -148,8 +148,10 @@ impl Station {
         let on_it = self.transactions.values();
         let on_it = on_it.filter(|known| known.is_live() && known.glance.evse == Some(evse));
         let states = on_it.flat_map(|known| known.reports.values());
-        let states = states.filter_map(|record| Some((record.report.at, record.report.state?)));
-        match states.max_by_key(|(at, _)| *at) {
+        // By arrival: its clock may be wrong. What it kept while it was away is not of now.
+        let states = states.filter(|record| !record.report.offline);
+        let states = states.filter_map(|record| Some((record.received, record.report.state?)));
+        match states.max_by_key(|(received, _)| *received) {
             Some((_, state)) => state == ChargingState::SuspendedEvse,
             None => {
                 let mut connectors = self.connectors.range((evse, 0)..=(evse, u32::MAX));

@@ -8,7 +8,7 @@ mod timeline;
 use std::collections::BTreeSet;
 
 use busbar_charging::fact::load::PriceSlot;
-use busbar_charging::load::external::Window;
+use busbar_charging::load::external::{POWER_MOST, Window};
 use busbar_charging::load::rows::CircuitLimit;
 use busbar_charging::units::{Currency, Micros, Millis, Power, Timestamp};
 use sha2::{Digest, Sha256};
@@ -21,8 +21,6 @@ use super::wire::{Descriptor, Event, Named, Payload, Program, Rounding, scaled};
 pub(super) const HORIZON: Millis = Millis::from_secs(8 * 24 * 60 * 60);
 /// So many limits and so many prices are told; the later ones when their time comes nearer.
 pub(super) const MOST: usize = 1_000;
-/// No limit is as large, in W.
-const LARGEST: i64 = 10_000_000_000;
 /// Nor is a kWh as dear, in millionths.
 const DEAREST: i64 = 1_000_000_000_000;
 const LIMIT: &str = "IMPORT_CAPACITY_LIMIT";
@@ -184,7 +182,7 @@ fn limit(payload: &Payload, descriptor: Option<&Descriptor>) -> Result<Power, St
         }
     };
     let watts = one(payload, scale, Rounding::Down)?;
-    if !(0..=LARGEST).contains(&watts) {
+    if !(0..=POWER_MOST.0).contains(&watts) {
         return Err(format!("{watts} W is no limit"));
     }
     Ok(Power(watts))

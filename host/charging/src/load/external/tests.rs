@@ -51,7 +51,7 @@ fn a_limit_holds_in_its_window_and_a_silent_source_falls_back() {
     let mut dso = ExternalLimit::new(&tree.circuits[0], &tree.circuits[0].external[0]);
     let mut limits = Vec::new();
     let mut first = |dso: &ExternalLimit, at| {
-        limits_at(&rows, std::slice::from_ref(dso), Timestamp(at), &mut limits);
+        limits_at(&rows, std::slice::from_ref(dso), Timestamp(at), Timestamp(at), &mut limits);
         limits[0].0
     };
     // Never heard: the fallback.
@@ -74,6 +74,19 @@ fn a_limit_holds_in_its_window_and_a_silent_source_falls_back() {
     assert_eq!(dso.next_change(Timestamp(120_000)), Some(Timestamp(130_000)));
     assert_eq!(first(&dso, 130_000), 6_000);
     assert_eq!(first(&dso, 140_000), 10_000);
+    // It was just heard: nobody reckons with its silence.
+    let now = Timestamp(50_000);
+    let mut ahead = Vec::new();
+    for heard in [0, 40_000] {
+        dso.heard = Some(Timestamp(heard));
+        limits_at(&rows, std::slice::from_ref(&dso), now, Timestamp(130_000), &mut ahead);
+        assert_eq!(ahead[0].0, 6_000);
+        limits_at(&rows, std::slice::from_ref(&dso), now, Timestamp(160_000), &mut ahead);
+        assert_eq!(ahead[0].0, 63_000, "not before half of its time-out is over");
+        let late = Timestamp(119_000);
+        limits_at(&rows, std::slice::from_ref(&dso), late, Timestamp(160_000), &mut ahead);
+        assert_eq!(ahead[0].0, 10_000);
+    }
     // A higher one from outside never raises what is configured.
     dso.heard = Some(Timestamp(120_000));
     dso.windows = vec![window(0, 500_000, 100)];
@@ -89,7 +102,7 @@ fn a_power_limit_meets_the_power_row_and_nonsense_is_refused() {
     let limit = CircuitLimit { lines: None, power: Some(Power(4_200)) };
     dso.windows = vec![Window { from: Timestamp(0), until: Timestamp::NEVER, limit }];
     let mut limits = Vec::new();
-    limits_at(&rows, &[dso], Timestamp(1), &mut limits);
+    limits_at(&rows, &[dso], Timestamp(1), Timestamp(1), &mut limits);
     let shown: Vec<_> =
         rows.rows().iter().zip(&limits).map(|(r, l)| (r.to_string(), l.0)).collect();
     assert!(shown.contains(&("grid, L1".into(), 63_000)), "{shown:?}");

@@ -4,8 +4,9 @@
 
 mod next;
 
+pub(super) use self::next::waits;
+pub(crate) use self::next::worth;
 use self::next::{Next, next};
-pub(super) use self::next::{waits, worth};
 use super::event::{Granted, Purpose};
 use super::ledger::{Held, Lease};
 use super::profile::{Begins, Profile, Target, can_lease};

@@ -37,10 +37,16 @@ pub struct Draw {
     /// What it allows by the profiles that its station holds, where that is more.
     #[serde(default)]
     lacks: Option<Current>,
-    /// It was believed again because it paused when it was told to, and has not yet shown that it
-    /// keeps to a limit under which it draws.
+    /// Since when it pauses as it was told to.
     #[serde(default)]
-    by_pause: bool,
+    pauses: Option<Timestamp>,
+    /// What it drew where it did not obey, once it was believed again because it paused; none
+    /// again when it has shown that a limit below that holds it.
+    #[serde(default)]
+    exceeded: Option<Current>,
+    /// Since when it shows that.
+    #[serde(default)]
+    is_held: Option<Timestamp>,
 }
 
 impl Draw {
@@ -62,11 +68,13 @@ impl Draw {
         self.last = self.last.map(|(at, draw)| (at.plus(by.min(Millis::ZERO)), draw));
         self.over = self.over.map(|at| at.plus(by));
         self.obeys = self.obeys.map(|at| at.plus(by));
+        self.pauses = self.pauses.map(|at| at.plus(by));
+        self.is_held = self.is_held.map(|at| at.plus(by));
     }
 
     /// Nobody looked meanwhile: its probation begins anew.
     pub(super) fn restarted(&mut self) {
-        self.obeys = None;
+        (self.obeys, self.pauses, self.is_held) = (None, None, None);
     }
 
     /// Whether it does not keep to its limits.
@@ -125,22 +133,10 @@ impl Draw {
     /// It was measured while it was allowed so much. True when it has just turned out that it
     /// does not obey.
     pub(super) fn measured(&mut self, at: Timestamp, draw: Current, allowed: Current) -> bool {
-        self.seen(at, draw, allowed, false)
-    }
-
-    /// The same, where it was told nothing, and its station says that it pauses it: it obeys. That
-    /// is believed once, for one may obey a pause and no other limit.
-    pub(super) fn pauses(&mut self, at: Timestamp, draw: Current, allowed: Current) -> bool {
-        self.seen(at, draw, allowed, !self.by_pause)
-    }
-
-    fn seen(&mut self, at: Timestamp, draw: Current, allowed: Current, pauses: bool) -> bool {
-        if self.last.is_some_and(|(last, _)| is_old(at, last)) {
-            return false;
-        }
-        self.last = Some((at, draw.max(Current::ZERO)));
+        let Some(draw) = self.reads(at, draw) else { return false };
+        self.pauses = None;
         if draw > allowed.plus(TOLERANCE) {
-            self.obeys = None;
+            (self.obeys, self.is_held) = (None, None);
             self.peak = self.peak.max(draw);
             let since = *self.over.get_or_insert(at);
             let found = !self.disobedient && at.since(since) > PATIENCE;
@@ -148,17 +144,59 @@ impl Draw {
             return found;
         }
         self.over = None;
-        if draw <= TOLERANCE && !pauses {
+        if draw <= TOLERANCE {
             // Without a car that charges it neither obeys nor does it not.
-            self.obeys = None;
+            (self.obeys, self.is_held) = (None, None);
             return false;
         }
-        let since = *self.obeys.get_or_insert(at);
-        if at.since(since) >= PROBATION {
-            self.by_pause = self.disobedient && pauses;
+        if lasts(&mut self.obeys, at, true) {
+            self.disobedient = false;
+            self.peak = Current::ZERO;
+        }
+        let is_held = self.exceeded.is_some_and(|exceeded| {
+            allowed.plus(TOLERANCE) < exceeded && draw.plus(TOLERANCE) >= allowed
+        });
+        if lasts(&mut self.is_held, at, is_held) {
+            self.exceeded = None;
+        }
+        false
+    }
+
+    /// It was measured while it was told nothing and its station said that it pauses it. Where it
+    /// draws nothing it obeys, and is believed again after a while: once, for one may obey a pause
+    /// and no other limit.
+    pub(super) fn paused(&mut self, at: Timestamp, draw: Current, allowed: Current) -> bool {
+        if draw > TOLERANCE || self.exceeded.is_some() || !self.disobedient {
+            return self.measured(at, draw, allowed);
+        }
+        if self.reads(at, draw).is_none() {
+            return false;
+        }
+        (self.over, self.obeys) = (None, None);
+        if lasts(&mut self.pauses, at, true) {
+            self.exceeded = Some(self.peak);
             self.disobedient = false;
             self.peak = Current::ZERO;
         }
         false
     }
+
+    /// Takes a reading over; none where it was overtaken by a later one.
+    fn reads(&mut self, at: Timestamp, draw: Current) -> Option<Current> {
+        if self.last.is_some_and(|(last, _)| is_old(at, last)) {
+            return None;
+        }
+        let draw = draw.max(Current::ZERO);
+        self.last = Some((at, draw));
+        Some(draw)
+    }
+}
+
+/// Whether something holds for as long as a probation lasts, and since when it does.
+fn lasts(since: &mut Option<Timestamp>, at: Timestamp, holds: bool) -> bool {
+    if !holds {
+        *since = None;
+        return false;
+    }
+    at.since(*since.get_or_insert(at)) >= PROBATION
 }

@@ -21,6 +21,9 @@ use worth::Worth;
 /// A car that is there with a chance of so many thousandths is taken to be, when needs are summed.
 const THERE: u32 = 500;
 
+/// Less than that, in mA, is nothing.
+const STEP: f64 = 100.0;
+
 /// A car that follows a surplus with so much of what it can take takes all.
 const ALL: f64 = 0.97;
 
@@ -183,13 +186,16 @@ fn caps(
     let mut left = car.need(question) as f64 / 1e3;
     let lengths: Vec<_> = grid.ranges().map(|range| range.len() as f64).collect();
     grid.spread(currents.iter().enumerate().map(|(slot, current)| {
-        let could = (left / lengths[slot]).clamp(0.0, 1.0).min(room(slot) / max);
+        let could_ever = (left / lengths[slot]).clamp(0.0, 1.0);
+        let could = could_ever.min(room(slot) / max);
         left -= current / max * lengths[slot];
         let is_less = surplus[slot].is_some_and(|surplus| surplus < power);
         if is_less && current * 2.0 >= car.min.0 as f64 {
             let cap = Current(current.round() as i64).max(car.min);
             return (*current < max * ALL).then_some(cap);
         }
-        (current / max < could / 2.0).then_some(Current::ZERO)
+        // Beside a full row both are next to nothing.
+        let waits = current / max < could / 2.0 || (*current < STEP && could_ever > 0.01);
+        waits.then_some(Current::ZERO)
     }))
 }

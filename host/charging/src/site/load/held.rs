@@ -85,20 +85,26 @@ impl Load {
     pub(super) fn most(&self, evse: u32) -> Current {
         let wiring = &self.rows.evses()[evse as usize];
         let wish = self.evses[evse as usize].wish.as_ref();
-        let car = wish.and_then(Wish::most).filter(|most| *most >= wiring.min);
+        let car = wish.and_then(|wish| wish.most(wiring.min));
         car.map_or(wiring.max, |most| most.min(wiring.max))
+    }
+
+    /// Its class, by what was said of its car or as configured, and its weight.
+    pub(super) fn rank(&self, evse: u32, state: &mut EvseState) {
+        let wish = self.evses[evse as usize].wish.as_ref();
+        // EVSEs are in the rows in the order of the tree.
+        if let Some(point) = self.config.tree.evses.get(evse as usize) {
+            let class = wish.and_then(|wish| wish.class).or(point.class);
+            state.class = class.unwrap_or(state.class);
+            state.weight = point.weight.unwrap_or(state.weight);
+        }
     }
 
     /// Adds what is known of a car to what the filling is told, and what the plan holds for it.
     pub(super) fn hold(&self, evse: u32, now: Timestamp, state: &mut EvseState) {
         let live = &self.evses[evse as usize];
         state.max = self.most(evse);
-        let wished = live.wish.as_ref().and_then(|wish| wish.class);
-        // EVSEs are in the rows in the order of the tree.
-        if let Some(point) = self.config.tree.evses.get(evse as usize) {
-            state.class = wished.or(point.class).unwrap_or(state.class);
-            state.weight = point.weight.unwrap_or(state.weight);
-        }
+        self.rank(evse, state);
         (state.energy, state.departure) = (Self::wants(live), self.departure(live, now));
         if self.is_delayed(evse, now) {
             state.cap = Some(Current::ZERO);
@@ -118,8 +124,7 @@ impl Load {
         let at_once = self.evses[evse as usize].wish.as_ref().is_some_and(|wish| wish.at_once);
         let (Some(energy), Some(departure)) = (state.energy, state.departure) else { return false };
         let needs = if state.on { NEEDS_ON } else { NEEDS };
-        // It is tried once, before it waits: what it takes and on how many phases decides how long
-        // it needs.
+        // It is tried once, before it waits, unless it was said what it takes.
         let is_tried = self.takes(evse).or(self.evses[evse as usize].follows).is_some();
         is_tried && !at_once && !is_tight(self.need(evse, energy), departure.since(now), needs)
     }
@@ -127,19 +132,22 @@ impl Load {
     /// What a car was seen to take, or said that it can.
     fn takes(&self, evse: u32) -> Option<Current> {
         let live = &self.evses[evse as usize];
-        let said = live.wish.as_ref().and_then(Wish::most);
+        let least = self.rows.evses()[evse as usize].min;
+        let said = live.wish.as_ref().and_then(|wish| wish.most(least));
         live.takes.or(said).map(|takes| takes.min(self.most(evse)))
     }
 
     /// How long a car must charge at its most for an energy; where that was never seen, at what it
-    /// surely takes.
+    /// surely takes. One that was not tried may charge on one phase.
     pub(super) fn need(&self, evse: u32, energy: Energy) -> Millis {
         let wiring = &self.rows.evses()[evse as usize];
-        let legs = match self.evses[evse as usize].legs.count() {
+        let live = &self.evses[evse as usize];
+        let legs = match live.legs.count() {
+            0 if live.follows.is_none() && !wiring.dc => 1,
             0 => u32::from(wiring.legs),
             count => count,
         };
-        let takes = self.takes(evse).or(self.evses[evse as usize].follows);
+        let takes = self.takes(evse).or(live.follows);
         let watts = wiring.power(takes.unwrap_or_else(|| self.most(evse)), legs).0.max(1);
         Millis(energy.0.saturating_mul(3_600) / watts)
     }
@@ -215,8 +223,9 @@ impl Wish {
         self.transaction.is_none()
     }
 
-    /// The most that it was said to take.
-    fn most(&self) -> Option<Current> {
-        self.maximum.into_iter().chain(self.said_maximum).min()
+    /// The most that it was said to take at an EVSE that gives no less than `least`: who says
+    /// less does not know.
+    fn most(&self, least: Current) -> Option<Current> {
+        self.maximum.into_iter().chain(self.said_maximum).filter(|most| *most >= least).min()
     }
 }

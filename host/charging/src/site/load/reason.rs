@@ -8,6 +8,7 @@ use super::held::DELAYED;
 use super::tick::Room;
 use crate::load::amount::Amps;
 use crate::load::fill::{Explained, Filled, Filler, Reason, Settings};
+use crate::load::kernel::decide::worth;
 use crate::units::{Current, Timestamp};
 
 /// So many that cannot be told are named.
@@ -75,7 +76,8 @@ impl Found<'_> {
         let reason = self.reason(evse);
         let told = self.load.kernel.acknowledged(evse, self.now);
         let given = self.filled.allocations.get(evse as usize).map(|given| given.limit);
-        let rises = given.is_some_and(|given| given > told);
+        let worth = worth(self.load.rows.evses()[evse as usize].max);
+        let rises = given.is_some_and(|given| given.minus(told) >= worth);
         if !rises || self.load.kernel.transaction(evse).is_none() {
             return reason;
         }
@@ -92,19 +94,20 @@ impl Found<'_> {
     fn why_not_told(&self, evse: u32) -> String {
         let kernel = &self.load.kernel;
         let counted = Amps(kernel.exposure(evse, self.now));
-        let id = &self.load.rows.evses()[evse as usize].id;
+        let known = kernel.station(&self.load.rows.evses()[evse as usize].id.station);
         let draw = kernel.draw(evse);
-        let why = match kernel.station(&id.station) {
-            Some(known) if !known.connected() => "the station is offline",
-            Some(known) if known.faulted() => "the station is faulted",
-            _ if draw.is_some_and(|draw| draw.claimed().is_some()) => {
+        let why = match draw {
+            _ if known.is_none_or(|known| !known.connected()) => {
+                "the station is offline, or was not accepted"
+            }
+            _ if known.is_some_and(|known| known.faulted()) => "the station is faulted",
+            Some(draw) if draw.claimed().is_some() => {
                 "the station says that it allows more than it was told"
             }
-            _ if draw.is_some_and(|draw| draw.is_disobedient()) => "it drew more than it was told",
-            Some(_) => "the station does not answer",
-            None => "the station never connected",
+            Some(draw) if draw.is_disobedient() => "it drew more than it was told",
+            _ => "the station does not answer",
         };
-        format!("cannot be told, and counts with {counted}: {why}")
+        format!("counts with {counted}: {why}")
     }
 
     /// Who in a row cannot be told, where anyone who counts with something.

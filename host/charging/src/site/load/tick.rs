@@ -58,7 +58,7 @@ pub(super) struct Room {
 impl Load {
     pub(super) fn room(&self, now: Timestamp) -> Room {
         let mut limits = Vec::new();
-        limits_at(&self.rows, &self.sources, now, &mut limits);
+        limits_at(&self.rows, &self.sources, now, now, &mut limits);
         let mut least = limits.clone();
         let mut time = now;
         let horizon = now.plus(LEAD);
@@ -67,7 +67,7 @@ impl Load {
             let changes = self.sources.iter().filter_map(|source| source.change_ahead(now, time));
             let next = changes.min();
             let Some(next) = next.filter(|next| *next <= horizon) else { break };
-            limits_at(&self.rows, &self.sources, next, &mut later);
+            limits_at(&self.rows, &self.sources, now, next, &mut later);
             least.iter_mut().zip(&later).for_each(|(least, later)| *least = *later.min(least));
             time = next;
         }

@@ -285,6 +285,7 @@ impl Load {
         let writes = known.map_or(0, |known| known.writes(now));
         let budget = known.map_or(WRITES_A_DAY, |known| known.capability().writes_a_day);
         let mut state = EvseState::default();
+        self.rank(evse, &mut state);
         if self.kernel.transaction(evse).is_some() {
             self.hold(evse, now, &mut state);
         }

@@ -271,7 +271,7 @@ fn counted(capability: &Capability, maximum: Current, limit: Current, after: Cur
 }
 
 /// A limit of an EVSE that can so much is worth a message when it changes by so much.
-pub(in crate::load::kernel) fn worth(maximum: Current) -> Current {
+pub(crate) fn worth(maximum: Current) -> Current {
     WORTH.max(Current(maximum.0 / WORTH_PART))
 }
 

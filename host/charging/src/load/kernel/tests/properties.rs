@@ -31,6 +31,8 @@ enum Step {
     Wait(i64),
     /// A car draws what it may, or more.
     Draw(usize, i64),
+    /// It draws nothing, and its station says that it pauses it.
+    Pause(usize),
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -48,7 +50,8 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (evse.clone(), any::<bool>()).prop_map(|(evse, on)| Step::Connect(evse, on)),
         1 => (evse.clone(), any::<bool>()).prop_map(|(evse, on)| Step::Transaction(evse, on)),
         6 => (1..90_i64).prop_map(Step::Wait),
-        1 => (evse, 0..10_i64).prop_map(|(evse, amps)| Step::Draw(evse, amps * 1_000)),
+        2 => (evse.clone(), 0..10_i64).prop_map(|(evse, amps)| Step::Draw(evse, amps * 1_000)),
+        2 => evse.prop_map(Step::Pause),
     ]
 }
 
@@ -214,6 +217,7 @@ impl Run {
                 }
             }
             Step::Draw(evse, draw) => self.happens(evse, EvseChange::Measured(Current(draw))),
+            Step::Pause(evse) => self.happens(evse, EvseChange::Paused(Current::ZERO)),
         }
     }
 

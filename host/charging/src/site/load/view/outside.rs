@@ -18,9 +18,9 @@ pub struct SourceView {
     pub heard: Option<Timestamp>,
     /// When it counts as silent; none where it may be silent for ever.
     pub silent_from: Option<Timestamp>,
-    /// Whether it is silent, so that its fallback stands.
+    /// Whether it is silent, so that its fallback stands, or what it announced where that is lower.
     pub is_silent: bool,
-    /// What stands when it is silent.
+    /// What stands at most when it is silent.
     pub fallback: CircuitLimit,
     /// What stands now.
     pub holds: CircuitLimit,

@@ -1,6 +1,8 @@
 //! Owns what the door knows between two steps, and makes a tick of each: what a real controller
 //! would know, and nothing else. Must never exceed a row by what it was told.
 
+use std::collections::BTreeSet;
+
 use busbar_charging::load::fill::{Demand, EvseState, Filled, Filler, Policy, Reason, Settings};
 use busbar_charging::load::legs::{Legs, Line};
 use busbar_charging::load::plan::battery::Stores;
@@ -113,8 +115,9 @@ impl Site {
         let now = self.time(i64::from(step.t));
         self.states.clear();
         self.states.resize(self.rows.evses().len(), EvseState::default());
-        for (n, seen) in step.evses.iter().enumerate() {
-            if step.evses[..n].iter().any(|other| other.i == seen.i) {
+        let mut named = BTreeSet::new();
+        for seen in &step.evses {
+            if !named.insert(seen.i) {
                 return Err(format!("EVSE {} is named twice", seen.i));
             }
             if self.evses.get(seen.i as usize).is_none() {

@@ -249,7 +249,7 @@ pub(super) struct Source {
     /// When it counts as silent, if it says nothing until then.
     #[serde(skip_serializing_if = "Option::is_none")]
     silent_at: Option<Time>,
-    /// True where it is silent: its fallback holds.
+    /// True where it is silent: its fallback holds, or what it announced where that is lower.
     silent: bool,
     /// What holds of it now.
     holds: Limit,
@@ -392,12 +392,19 @@ impl RowLoad {
     fn of(row: &RowView, view: &LoadView) -> Self {
         let source = row.set_by.and_then(|index| view.sources.get(index as usize));
         // Of those that hold now, the end of the lowest.
-        let until = source.filter(|source| !source.is_silent).and_then(|source| {
+        let until = source.and_then(|source| {
             let says = |one: &Said| row.kind.limit_from(&one.limit, row.millivolts);
             let holds = |one: &&Said| one.from <= view.at && view.at < one.until;
             let now = || source.windows.iter().filter(holds);
+            let fallback = row.kind.limit_from(&source.fallback, row.millivolts);
+            let fallback = fallback.filter(|_| source.is_silent);
             let least = now().filter_map(says).min()?;
-            now().filter(|one| says(one) == Some(least)).map(|one| one.until).max()
+            let holds = fallback.is_none_or(|fallback| least < fallback);
+            now()
+                .filter(|_| holds)
+                .filter(|one| says(one) == Some(least))
+                .map(|one| one.until)
+                .max()
         });
         let is_power = matches!(row.shown(Current::ZERO), Amount::Power(_));
         Self {

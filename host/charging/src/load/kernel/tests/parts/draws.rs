@@ -59,21 +59,42 @@ fn a_pause_is_believed_once_until_it_keeps_to_a_limit_under_which_it_draws() {
     let pauses = |draw: &mut Draw, begin: i64| {
         for second in [20, 79, 80] {
             assert!(draw.is_disobedient());
-            draw.pauses(at(begin + second), Current::ZERO, Current::ZERO);
+            draw.paused(at(begin + second), Current::ZERO, Current::ZERO);
         }
         draw.is_disobedient()
     };
     let begin = disobeys(&mut draw);
     assert!(!pauses(&mut draw, begin));
     assert_eq!(draw.counted(at(begin + 80), MAXIMUM), Current::ZERO);
+    // It keeps to no limit where it may draw all that it takes, nor where it takes less.
+    for (second, current, allowed) in [(100, 20, 32), (170, 20, 20), (240, 5, 10), (310, 0, 10)] {
+        for second in [second, second + 60] {
+            draw.measured(at(begin + second), amps(current), amps(allowed));
+        }
+    }
     let begin = disobeys(&mut draw);
     assert!(pauses(&mut draw, begin), "once");
-    for second in [100, 160] {
+    for second in [100, 130, 160] {
         draw.measured(at(begin + second), amps(9), amps(10));
     }
     assert!(!draw.is_disobedient());
     let begin = disobeys(&mut draw);
     assert!(!pauses(&mut draw, begin), "it has shown since that it keeps to limits");
+}
+
+/// Two half minutes of different kinds are none.
+#[test]
+fn a_pause_and_a_draw_do_not_add_up() {
+    let mut draw = Draw::default();
+    draw.measured(at(0), amps(20), amps(10));
+    draw.measured(at(11), amps(20), amps(10));
+    for (second, current) in [(20, 0), (50, 0), (60, 9), (110, 9), (115, 0), (170, 0)] {
+        match current {
+            0 => draw.paused(at(second), Current::ZERO, Current::ZERO),
+            _ => draw.measured(at(second), amps(current), amps(10)),
+        };
+        assert!(draw.is_disobedient(), "{second}");
+    }
 }
 
 #[test]
