@@ -4,8 +4,10 @@
 //! the limit less the base load throughout, and they get what there is. Must never ask the host
 //! what they draw.
 
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -65,6 +67,30 @@ fn a_tree_that_says_more_than_there_is_is_found_out() {
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     assert_eq!(output.status.code(), Some(1), "{text}{}", String::from_utf8_lossy(&output.stderr));
     assert!(text.contains("MISSED  limits: excess_a_max 0"), "{text}");
+}
+
+#[test]
+fn a_run_that_is_told_to_end_takes_its_host_with_it() {
+    let mut tool = Command::new(BUSBAR)
+        .args(["sim", "site", "--serve", "--scenario", "short"])
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(tool.stderr.take().unwrap()).lines().map_while(Result::ok);
+    assert!(lines.any(|line| line.contains("running short")), "it never begins");
+    let id = tool.id();
+    let hosts = std::fs::read_to_string(format!("/proc/{id}/task/{id}/children")).unwrap();
+    let host = Path::new("/proc").join(hosts.split_whitespace().next().expect("it has no host"));
+    let command = std::fs::read_to_string(host.join("cmdline")).unwrap();
+    assert!(command.contains("serve"), "{command}");
+    assert!(Command::new("kill").arg(id.to_string()).status().unwrap().success());
+    assert!(lines.any(|line| line.contains("ended by SIGTERM")), "it does not say why it ends");
+    assert!(!tool.wait().unwrap().success());
+    let told = Instant::now();
+    while host.exists() {
+        assert!(told.elapsed() < Duration::from_secs(10), "its host goes on");
+        std::thread::sleep(Duration::from_millis(20));
+    }
 }
 
 fn sim_site(arguments: &[&str]) -> Output {

@@ -98,7 +98,7 @@ impl Found<'_> {
         let draw = kernel.draw(evse);
         let why = match draw {
             _ if known.is_none_or(|known| !known.connected()) => {
-                "the station is offline, or was not accepted"
+                "the station is not connected at this site, or was not accepted"
             }
             _ if known.is_some_and(|known| known.faulted()) => "the station is faulted",
             Some(draw) if draw.claimed().is_some() => {
@@ -131,7 +131,7 @@ impl Found<'_> {
         let names =
             if names.is_empty() { last } else { format!("{} and {last}", names.join(", ")) };
         let counted = known.shown(Current(untold.micros / 1_000));
-        format!(", {counted} of it {names} that cannot be told")
+        format!(", {counted} of it for {names} that cannot be told")
     }
 
     fn untold(&self) -> Vec<Untold> {

@@ -193,7 +193,7 @@ fn a_station_counts_with_all_it_can_until_it_is_told() {
     assert_eq!(exposures(&host, later), ((6, true), (32, false)));
     let view = host.site.load_view(later).unwrap();
     assert_eq!(&*view.evses[0].reason, "no car charges");
-    let never = "counts with 32 A: the station is offline, or was not accepted";
+    let never = "counts with 32 A: the station is not connected at this site, or was not accepted";
     assert_eq!(&*view.evses[1].reason, never);
 }
 
