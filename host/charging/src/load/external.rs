@@ -10,8 +10,8 @@ use super::circuit::{Circuit, ExternalSource};
 use super::rows::{CircuitLimit, Rows};
 use crate::units::{Current, Millis, Power, Timestamp};
 
-/// No line carries more.
-const CURRENT_MOST: Current = Current(1_000_000_000);
+/// No line carries more: a limit or a reading of more is none.
+pub const CURRENT_MOST: Current = Current(1_000_000_000);
 /// No circuit carries more: a limit of more is none.
 pub const POWER_MOST: Power = Power(10_000_000_000);
 

@@ -344,8 +344,9 @@ impl Kernel {
     }
 
     fn evse_changed(&mut self, at: Timestamp, index: usize, what: &EvseChange) {
-        let (allowed, commanded) =
-            (self.allowed(&self.evses[index], at), self.commanded(&self.evses[index], at));
+        let allowed = self.allowed(&self.evses[index], at);
+        let pauses = matches!(what, EvseChange::Paused(_))
+            && self.commanded(&self.evses[index], at) == Current::ZERO;
         let station = &mut self.stations[self.evses[index].station as usize].station;
         let credit = station.credit(at);
         let evse = &mut self.evses[index];
@@ -359,7 +360,6 @@ impl Kernel {
             EvseChange::Claimed(current) => evse.draw.claims(*current),
             EvseChange::Lacks(current) => evse.draw.lacks_limit(*current),
             EvseChange::Measured(draw) | EvseChange::Paused(draw) => {
-                let pauses = matches!(what, EvseChange::Paused(_)) && commanded == Current::ZERO;
                 let disobeys = match pauses {
                     true => evse.draw.paused(at, *draw, allowed),
                     false => evse.draw.measured(at, *draw, allowed),

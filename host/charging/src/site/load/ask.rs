@@ -8,7 +8,7 @@ use crate::fact::load::{LimitWindow, LoadLimited, LoadMetered};
 use crate::fact::site::LoadBody;
 use crate::ids::StationId;
 use crate::load::config::Config;
-use crate::load::external::{ExternalLimit, Window};
+use crate::load::external::{CURRENT_MOST, ExternalLimit, Window};
 use crate::network::{done, problem};
 use crate::site::Site;
 use crate::site::operator::Asking;
@@ -16,9 +16,6 @@ use crate::units::Current;
 
 /// A source may announce so many limits at once: a quarter of an hour each for ten days.
 const WINDOWS: usize = 1_000;
-
-/// No line carries more: a reading above that is none.
-const MOST: Current = Current(1_000_000_000);
 
 /// Why a configuration cannot be taken.
 pub(crate) fn what_is_wrong(stored: &LoadBody) -> Option<String> {
@@ -79,7 +76,7 @@ impl Site {
             let why = format!("the tree names no meter {meter}");
             return problem(asking.call, Problem::NotFound(why));
         }
-        if lines.iter().any(|line| line.0.abs() > MOST.0) {
+        if lines.iter().any(|line| line.0.abs() > CURRENT_MOST.0) {
             let why = "a reading of more than a million amperes is none";
             return problem(asking.call, Problem::Invalid(why.into()));
         }

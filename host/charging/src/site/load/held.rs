@@ -83,10 +83,14 @@ impl Load {
 
     /// The most that car and EVSE can take.
     pub(super) fn most(&self, evse: u32) -> Current {
-        let wiring = &self.rows.evses()[evse as usize];
-        let wish = self.evses[evse as usize].wish.as_ref();
-        let car = wish.and_then(|wish| wish.most(wiring.min));
-        car.map_or(wiring.max, |most| most.min(wiring.max))
+        let most = self.rows.evses()[evse as usize].max;
+        self.said_most(evse).map_or(most, |said| said.min(most))
+    }
+
+    /// The most that a car was said to take.
+    fn said_most(&self, evse: u32) -> Option<Current> {
+        let wish = self.evses[evse as usize].wish.as_ref()?;
+        wish.most(self.rows.evses()[evse as usize].min)
     }
 
     /// Its class, by what was said of its car or as configured, and its weight.
@@ -131,10 +135,8 @@ impl Load {
 
     /// What a car was seen to take, or said that it can.
     fn takes(&self, evse: u32) -> Option<Current> {
-        let live = &self.evses[evse as usize];
-        let least = self.rows.evses()[evse as usize].min;
-        let said = live.wish.as_ref().and_then(|wish| wish.most(least));
-        live.takes.or(said).map(|takes| takes.min(self.most(evse)))
+        let seen = self.evses[evse as usize].takes;
+        seen.or_else(|| self.said_most(evse)).map(|takes| takes.min(self.most(evse)))
     }
 
     /// How long a car must charge at its most for an energy; where that was never seen, at what it

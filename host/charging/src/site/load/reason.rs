@@ -78,7 +78,7 @@ impl Found<'_> {
         let given = self.filled.allocations.get(evse as usize).map(|given| given.limit);
         let worth = worth(self.load.rows.evses()[evse as usize].max);
         let rises = given.is_some_and(|given| given.minus(told) >= worth);
-        if !rises || self.load.kernel.transaction(evse).is_none() {
+        if !rises {
             return reason;
         }
         let legs = self.load.legs(evse, self.now);
